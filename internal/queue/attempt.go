@@ -1,0 +1,215 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/envelope"
+	"github.com/posthaste-mta/posthaste/internal/smtp"
+)
+
+// attempt is what a worker gets: copies, so that it shares nothing with the
+// schedule.
+type attempt struct {
+	delivery.Attempt
+	entry     *entry // to name it when posting back; not to be read by the worker
+	transport *Transport
+	settings  *Settings
+	view      View
+	from      ending
+	rare      bool
+}
+
+// attempt builds the attempt for e. Its transport is nil when the settings have
+// none of that name.
+func (s *schedule) attempt(e *entry) *attempt {
+	m := e.msg
+	a := &attempt{entry: e, settings: s.settings, rare: m.flags&hasRare != 0}
+	e.view(&a.view)
+	a.transport = s.settings.Transports[a.view.Transport]
+	a.Attempt = delivery.Attempt{
+		ID: m.id, Number: e.number, Retry: e.retry,
+		Sender: a.view.Sender, Recipient: a.view.Recipient,
+		SMTPUTF8: m.flags&hasUTF8 != 0, RequireTLS: m.flags&hasRequireTLS != 0,
+		Notify: e.notify, Size: m.size,
+	}
+	switch {
+	case m.flags&hasBinary != 0:
+		a.Body = envelope.BodyBinaryMIME
+	case m.flags&has8Bit != 0:
+		a.Body = envelope.Body8BitMIME
+	}
+	if a.transport != nil {
+		a.Transport = a.transport.Delivery
+	}
+	if e.rare != nil {
+		a.Overrides = e.rare.overrides
+	}
+	h, store := m.handle, s.q.store
+	a.Content = func() (delivery.Content, error) { return store.Body(h) }
+	return a
+}
+
+// complete reads the parameters that are not kept in memory.
+func (q *Queue) complete(a *attempt) error {
+	if !a.rare {
+		return nil
+	}
+	if err := q.Load(&a.view); err != nil {
+		return err
+	}
+	m := a.view.Envelope
+	a.EnvID, a.Ret = m.EnvID, m.Ret
+	if r := a.view.stored(); r != nil {
+		a.ORcpt = r.ORcpt
+	}
+	return nil
+}
+
+// prepare asks the hook and the resolver. It runs on a worker.
+func (q *Queue) prepare(a *attempt) {
+	a.from = fromPreparing
+	if q.hooks != nil {
+		if d := q.hooks.PreDelivery(q.ctx, &a.view); d.Action != Default {
+			q.decided(a, &d)
+			return
+		} else if d.Overrides != nil {
+			a.Overrides = d.Overrides
+		}
+	}
+	destination, out := q.courier.Resolve(q.ctx, &a.Attempt)
+	if out != nil {
+		q.conclude(a, out, Default)
+		return
+	}
+	q.inbox.post(func(s *schedule) { s.prepared(a.entry, a.Overrides, destination) })
+}
+
+// decided carries out what a pre-delivery hook said instead of Try.
+func (q *Queue) decided(a *attempt, d *Decision) {
+	switch d.Action {
+	case Requeue:
+		v := a.requeue(d, a.settings.wait(a))
+		q.post(a, v)
+	case Bounce, Delete:
+		q.conclude(a, removal(d.Reason), d.Action)
+	}
+}
+
+// carry makes the attempt. It runs on a worker.
+func (q *Queue) carry(a *attempt, d *delivery.Destination) {
+	a.from = fromSending
+	if err := q.complete(a); err != nil {
+		q.conclude(a, unreadable(err), Default)
+		return
+	}
+	out := q.courier.Deliver(q.ctx, &a.Attempt, d)
+	if q.ctx.Err() != nil && out.Status == delivery.Deferred {
+		q.post(a, a.again(0, "interrupted by shutdown"))
+		return
+	}
+	q.conclude(a, &out, Default)
+}
+
+// post tells the schedule what was decided.
+func (q *Queue) post(a *attempt, v verdict) {
+	v.from = a.from
+	q.inbox.post(func(s *schedule) { s.settle(a.entry, &v) })
+}
+
+// verdict is what becomes of an entry.
+type verdict struct {
+	from        ending
+	remove      bool
+	hold        bool
+	notified    bool
+	retry       uint32
+	due         int64
+	reason      string
+	transport   string
+	metadataSet bool
+	metadata    map[string]string
+}
+
+// again defers without counting the attempt.
+func (a *attempt) again(wait time.Duration, reason string) verdict {
+	return verdict{
+		retry: a.view.Retry, due: time.Now().Add(wait).UnixMilli(), reason: reason,
+		notified: a.view.Notified,
+	}
+}
+
+// requeue defers as a hook wants it; wait is the schedule's own interval.
+func (a *attempt) requeue(d *Decision, wait time.Duration) verdict {
+	if d.Delay > 0 {
+		wait = d.Delay
+	}
+	reason := d.Reason
+	if reason == "" {
+		reason = a.view.Reason
+	}
+	v := a.again(wait, reason)
+	if !d.KeepRetry {
+		v.retry++
+	}
+	if d.ResetRetry {
+		v.retry = 0
+	}
+	v.hold, v.transport = d.Hold, d.Transport
+	v.metadataSet, v.metadata = d.SetMetadata, d.Metadata
+	return v
+}
+
+// wait is the interval that the transport of a would wait now. Beyond the last
+// retry it is the last interval.
+func (s *Settings) wait(a *attempt) time.Duration {
+	if a.transport == nil || len(a.transport.Retry.Intervals) == 0 {
+		return unconfiguredWait
+	}
+	i := a.transport.Retry.Intervals
+	return i[min(int(a.view.Retry), len(i)-1)].After
+}
+
+// unconfiguredWait is the wait where no interval is configured: for a hook that
+// asks for a retry, and for an entry whose transport does not exist.
+const unconfiguredWait = 5 * time.Minute
+
+// noTransport is the outcome for an entry whose transport is not configured: it
+// waits for a configuration that has it.
+func noTransport(a *attempt) *delivery.Outcome {
+	text := fmt.Sprintf("transport %q is not configured", a.view.Transport)
+	return &delivery.Outcome{
+		Status: delivery.Deferred, Kind: delivery.KindConfig, Err: errors.New("queue: " + text),
+		Reply: smtp.Reply{Code: 451, Enhanced: smtp.EnhancedCode{4, 3, 5}, Lines: []string{text}},
+	}
+}
+
+// unreadable is the outcome for an entry whose message cannot be read.
+func unreadable(err error) *delivery.Outcome {
+	return &delivery.Outcome{
+		Status: delivery.Deferred, Kind: delivery.KindConfig, Err: err,
+		Reply: smtp.Reply{Code: 451, Enhanced: smtp.EnhancedCode{4, 3, 0}, Lines: []string{"message cannot be read"}},
+	}
+}
+
+// removal stands for an entry that is taken out without an attempt.
+func removal(reason string) *delivery.Outcome {
+	if reason == "" {
+		reason = "removed from the queue"
+	}
+	return &delivery.Outcome{
+		Status: delivery.Failed,
+		Reply:  smtp.Reply{Code: 554, Enhanced: smtp.EnhancedCode{5, 0, 0}, Lines: []string{reason}},
+	}
+}
+
+// hookResult asks the post-delivery hook, if there is one.
+func (q *Queue) hookResult(ctx context.Context, a *attempt, r *Result) Decision {
+	if q.hooks == nil {
+		return Decision{}
+	}
+	return q.hooks.PostDelivery(ctx, &a.view, r)
+}

@@ -1,0 +1,387 @@
+package queue
+
+import (
+	"time"
+
+	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/envelope"
+	"github.com/posthaste-mta/posthaste/internal/spool"
+)
+
+// schedule is what the one scheduling goroutine owns. Nothing here may be
+// touched from elsewhere, and nothing here may block.
+type schedule struct {
+	q        *Queue
+	settings *Settings
+	now      int64 // unix milliseconds, read once per round
+
+	byID  map[envelope.ID]*message
+	slots []*message // by message.slot; nil: free
+	free  []uint32   // free slots
+
+	wheel  *wheel
+	due    [priorities]list // UNKNOWN, waiting for a worker
+	groups map[groupKey]*group
+	ready  [priorities]ring
+
+	counts    [states]int
+	preparing int // workers that prepare
+	sending   int // workers that deliver
+	closing   int // workers that report on an entry removed without an attempt
+
+	pending []pending // on disk, waiting for room in memory
+	loading int
+
+	drained chan struct{} // closed when the last worker is done; nil: running
+	ended   bool
+}
+
+// maxPreparing bounds the entries that are with the pre-delivery hook and the
+// resolver at once. They wait on the network, so it is not a matter of cores.
+const maxPreparing = 1000
+
+func newSchedule(q *Queue) *schedule {
+	s := &schedule{
+		q: q, settings: q.settings.Load(), now: time.Now().UnixMilli(),
+		byID:   map[envelope.ID]*message{},
+		groups: map[groupKey]*group{},
+	}
+	s.wheel = newWheel(s.now)
+	for p := range s.due {
+		s.due[p].init()
+	}
+	return s
+}
+
+func (s *schedule) run() {
+	defer close(s.q.stopped)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var calls []func(*schedule)
+	for !s.ended {
+		s.now = time.Now().UnixMilli()
+		calls = s.q.inbox.take(calls[:0])
+		for i, f := range calls {
+			f(s)
+			calls[i] = nil
+		}
+		s.round()
+		s.wait(timer)
+	}
+	s.q.inbox.close()
+}
+
+// round does everything that can be done now.
+func (s *schedule) round() {
+	s.wheel.advance(s.now, s.fallDue)
+	if s.drained == nil {
+		s.load()
+		s.prepare()
+		s.pickUp()
+	} else if s.preparing+s.sending+s.closing == 0 {
+		s.drain(nil)
+	}
+	s.gauge()
+}
+
+// wait returns when the inbox has something or the wheel does.
+func (s *schedule) wait(timer *time.Timer) {
+	at, ok := s.wheel.next()
+	if !ok || s.drained != nil {
+		<-s.q.inbox.wake
+		return
+	}
+	timer.Reset(time.Duration(at-time.Now().UnixMilli()) * time.Millisecond)
+	select {
+	case <-s.q.inbox.wake:
+	case <-timer.C:
+	}
+}
+
+// drain stops handing out work; done is closed once none is running.
+func (s *schedule) drain(done chan struct{}) {
+	if s.drained == nil {
+		s.drained = done
+	}
+	if s.preparing+s.sending+s.closing == 0 && s.drained != nil {
+		select {
+		case <-s.drained:
+		default:
+			close(s.drained)
+		}
+	}
+}
+
+func (s *schedule) reloaded() { s.settings = s.q.settings.Load() }
+
+// admit takes a stored message in, or leaves it on disk when memory is full.
+// past is what an earlier run knew of it.
+func (s *schedule) admit(m *message, past *recovered) {
+	if s.full() {
+		s.pending = append(s.pending, pending{m.handle, past})
+		return
+	}
+	s.insert(m)
+}
+
+func (s *schedule) full() bool {
+	return s.settings.MaxMessages > 0 && len(s.slots)-len(s.free) >= s.settings.MaxMessages
+}
+
+func (s *schedule) insert(m *message) {
+	if n := len(s.free); n > 0 {
+		m.slot = s.free[n-1]
+		s.free = s.free[:n-1]
+		s.slots[m.slot] = m
+	} else {
+		m.slot = uint32(len(s.slots))
+		s.slots = append(s.slots, m)
+	}
+	s.byID[m.id] = m
+	s.q.metrics.Loaded.Inc()
+	for i := range m.entries {
+		e := &m.entries[i]
+		s.counts[e.state]++
+		s.q.quotas.add(e, +1)
+		s.file(e)
+	}
+}
+
+// file puts an entry that is in no list where its state and time belong.
+func (s *schedule) file(e *entry) {
+	switch {
+	case e.state == StateHold:
+	case e.due > s.now:
+		s.setState(e, StateDefer)
+		s.wheel.add(e)
+	default:
+		s.fallDue(e)
+	}
+}
+
+func (s *schedule) fallDue(e *entry) {
+	s.setState(e, StateUnknown)
+	if t := s.settings.Transports[e.class.Value().transport]; t != nil && t.Fixed != nil && s.q.hooks == nil {
+		s.activate(e, t.Fixed)
+		return
+	}
+	s.due[e.msg.priority].push(e)
+}
+
+// withdraw takes a waiting entry out of the list that it is in.
+func (s *schedule) withdraw(e *entry) {
+	switch e.state {
+	case StateDefer:
+		s.wheel.remove(e)
+	case StateActive:
+		s.deactivate(e)
+		s.leave(e)
+	case StateUnknown:
+		e.unlink()
+	}
+}
+
+func (s *schedule) setState(e *entry, to State) {
+	s.counts[e.state]--
+	s.counts[to]++
+	e.state = to
+}
+
+// remove ends an entry for good.
+func (s *schedule) remove(e *entry) {
+	m := e.msg
+	s.q.store.Done(m.handle, e.number)
+	s.counts[e.state]--
+	s.q.quotas.add(e, -1)
+	e.flags |= isGone
+	e.rare = nil
+	if m.left--; m.left > 0 {
+		return
+	}
+	s.slots[m.slot] = nil
+	s.free = append(s.free, m.slot)
+	if s.byID[m.id] == m {
+		delete(s.byID, m.id)
+	}
+}
+
+// prepare hands due entries to workers that call the hook and the resolver.
+func (s *schedule) prepare() {
+	for s.preparing < maxPreparing {
+		e := s.due[1].pop()
+		if e == nil {
+			e = s.due[0].pop()
+		}
+		if e == nil {
+			return
+		}
+		a := s.attempt(e)
+		if a.transport == nil {
+			s.refuse(a)
+			continue
+		}
+		s.preparing++
+		s.q.crew.do(func() { s.q.prepare(a) })
+	}
+}
+
+// prepared makes an entry ACTIVE, unless an operator decided otherwise while it
+// was being prepared.
+func (s *schedule) prepared(e *entry, o *delivery.Overrides, d *delivery.Destination) {
+	s.preparing--
+	if s.obey(e) {
+		return
+	}
+	if o != nil {
+		e.more().overrides = o
+	}
+	s.activate(e, d)
+}
+
+// pickUp starts attempts while there is room.
+func (s *schedule) pickUp() {
+	for s.sending < s.settings.Concurrency {
+		e := s.next()
+		if e == nil {
+			return
+		}
+		s.q.metrics.PickedUp.Inc()
+		a := s.attempt(e)
+		if a.transport == nil {
+			s.leave(e)
+			s.setState(e, StateUnknown)
+			s.refuse(a)
+			continue
+		}
+		s.send(e, a)
+	}
+}
+
+// refuse concludes an attempt that cannot be made for want of a transport.
+func (s *schedule) refuse(a *attempt) {
+	a.from = fromClosing
+	s.closing++
+	s.q.crew.do(func() { s.q.conclude(a, noTransport(a), Default) })
+}
+
+func (s *schedule) send(e *entry, a *attempt) {
+	s.setState(e, StateSending)
+	s.sending++
+	e.group.sending++
+	d := e.group.destination
+	s.q.crew.do(func() { s.q.carry(a, d) })
+}
+
+// ending says which count of running workers an entry leaves.
+type ending uint8
+
+const (
+	fromPreparing ending = iota
+	fromSending
+	fromClosing
+)
+
+// settle applies what was decided about an entry that was with a worker.
+func (s *schedule) settle(e *entry, v *verdict) {
+	switch v.from {
+	case fromPreparing:
+		s.preparing--
+	case fromSending:
+		s.sending--
+		e.group.sending--
+		s.leave(e)
+	case fromClosing:
+		s.closing--
+	}
+	if v.remove {
+		s.remove(e)
+		return
+	}
+	s.deferEntry(e, v)
+}
+
+func (s *schedule) deferEntry(e *entry, v *verdict) {
+	e.retry, e.due, e.reason = v.retry, v.due, v.reason
+	if v.notified {
+		e.flags |= isNotified
+	}
+	if v.transport != "" {
+		e.setTransport(v.transport)
+	}
+	if v.metadataSet {
+		e.more().metadata, e.rare.metadataSet = v.metadata, true
+	}
+	if e.rare != nil {
+		e.rare.overrides = nil
+	}
+	if v.hold {
+		s.setState(e, StateHold)
+	} else {
+		s.setState(e, StateUnknown)
+	}
+	if !s.obey(e) {
+		s.save(e)
+		s.file(e)
+	}
+}
+
+// obey carries out what an operator asked for while e was with a worker. It
+// reports whether there was something.
+func (s *schedule) obey(e *entry) bool {
+	if e.rare == nil || e.rare.after == nil {
+		return false
+	}
+	a := e.rare.after
+	e.rare.after = nil
+	s.apply(e, a)
+	return true
+}
+
+// save writes the state of e to the spool, with the next commit.
+func (s *schedule) save(e *entry) {
+	st := e.saved()
+	s.q.store.SetState(e.msg.handle, e.number, st.Append(nil))
+}
+
+// pending is a message that waits on disk for room in memory.
+type pending struct {
+	handle spool.Handle
+	past   *recovered
+}
+
+// maxLoading bounds the messages that are being read from disk at once.
+const maxLoading = 16
+
+// load reads pending messages while there is room.
+func (s *schedule) load() {
+	for len(s.pending) > 0 && s.loading < maxLoading && !s.full() {
+		p := s.pending[0]
+		if s.pending = s.pending[1:]; len(s.pending) == 0 {
+			s.pending = nil
+		}
+		s.loading++
+		s.q.crew.do(func() {
+			m, err := s.q.read(p)
+			s.q.inbox.post(func(s *schedule) {
+				s.loading--
+				if err != nil {
+					s.q.failed(err)
+					return
+				}
+				s.insert(m)
+			})
+		})
+	}
+}
+
+// gauge publishes the sizes.
+func (s *schedule) gauge() {
+	m := s.q.metrics
+	m.Active.Set(int64(s.counts[StateActive] + s.counts[StateSending]))
+	m.Deferred.Set(int64(s.counts[StateDefer]))
+	m.Held.Set(int64(s.counts[StateHold]))
+	m.InMemory.Set(int64(len(s.slots) - len(s.free)))
+	m.OnDisk.Set(int64(len(s.pending)))
+	m.PickupPending.Set(int64(s.sending))
+	m.Groups.Set(int64(len(s.groups)))
+}

@@ -1,0 +1,117 @@
+package queue
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/posthaste-mta/posthaste/internal/address"
+	"github.com/posthaste-mta/posthaste/internal/envelope"
+	"github.com/posthaste-mta/posthaste/internal/spool"
+)
+
+// View is a copy of what the queue knows of one entry at one moment: what hooks,
+// events and listings see.
+type View struct {
+	ID        envelope.ID
+	Number    uint32
+	State     State
+	Received  time.Time
+	Due       time.Time // of the next attempt; zero: at once
+	ServerID  string
+	ClientIP  netip.Addr
+	Helo      string
+	Username  string
+	Sender    address.Address
+	Recipient address.Address
+	Transport string
+	Job       string
+	Tenant    string
+	Priority  uint8
+	Size      int64
+	Retry     uint32
+	Reason    string // of the last failure
+	Notify    envelope.Notify
+	Notified  bool
+	RemoteMX  string     // while ACTIVE or SENDING: the first candidate
+	RemoteIP  netip.Addr // and its address
+	Quotas    []string
+
+	// Envelope is what was stored with the message. It is nil until it has been
+	// asked for; see Queue.Load.
+	Envelope *envelope.Message
+
+	handle      spool.Handle
+	metadata    map[string]string
+	metadataSet bool
+}
+
+// view copies e. It runs on the schedule.
+func (e *entry) view(v *View) {
+	m, o, c := e.msg, e.msg.origin.Value(), e.class.Value()
+	*v = View{
+		ID: m.id, Number: e.number, State: e.state, Received: time.UnixMilli(m.received),
+		ServerID: o.server, ClientIP: o.ip, Helo: o.helo, Username: o.username,
+		Sender: e.sender(), Recipient: e.recipient(),
+		Transport: c.transport, Job: c.job, Tenant: c.tenant,
+		Priority: m.priority, Size: m.size, Retry: e.retry, Reason: e.reason,
+		Notify: e.notify, Notified: e.flags&isNotified != 0, handle: m.handle,
+	}
+	if e.due != 0 {
+		v.Due = time.UnixMilli(e.due)
+	}
+	if e.group != nil {
+		v.RemoteMX, v.RemoteIP = e.group.key.mx, e.group.key.addr
+	}
+	if r := e.rare; r != nil {
+		v.Quotas, v.metadata, v.metadataSet = r.quotas, r.metadata, r.metadataSet
+	}
+}
+
+// Load reads the envelope of v from the spool, once.
+func (q *Queue) Load(v *View) error {
+	if v.Envelope != nil {
+		return nil
+	}
+	raw, err := q.store.Envelope(v.handle)
+	if err != nil {
+		return err
+	}
+	m := new(envelope.Message)
+	if err := envelope.Decode(raw, m); err != nil {
+		return err
+	}
+	v.Envelope = m
+	return nil
+}
+
+// Subject returns the subject of a loaded View.
+func (v *View) Subject() string {
+	if v.Envelope == nil {
+		return ""
+	}
+	return v.Envelope.Subject
+}
+
+// Metadata returns what scripts stored with the entry. The View must be loaded.
+func (v *View) Metadata() map[string]string {
+	if v.metadataSet {
+		return v.metadata
+	}
+	if r := v.stored(); r != nil {
+		return r.Metadata
+	}
+	return nil
+}
+
+// stored is the recipient in the envelope of a loaded View, or nil.
+func (v *View) stored() *envelope.Recipient {
+	if v.Envelope == nil {
+		return nil
+	}
+	for i := range v.Envelope.Recipients {
+		if r := &v.Envelope.Recipients[i]; r.Number == v.Number {
+			return r
+		}
+	}
+	return nil
+}
