@@ -48,7 +48,7 @@ func (w *Builder) Mailbox(name, display string, a address.Address) {
 		w.fold(name, a.String())
 		return
 	case !IsASCII([]byte(display)):
-		display = mime.QEncoding.Encode("utf-8", display)
+		display = encodePhrase(display)
 	case strings.ContainsFunc(display, isSpecial):
 		display = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(display) + `"`
 	}
@@ -86,6 +86,15 @@ func (w *Builder) fold(name, value string) {
 func plain(s string) string {
 	fields := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || unicode.IsControl(r) })
 	return strings.ToValidUTF8(strings.Join(fields, " "), "\ufffd")
+}
+
+// encodePhrase encodes a display name, where Q may leave fewer characters as they
+// are than in a text (RFC 2047 §5 (3)) and package mime does not know it.
+func encodePhrase(s string) string {
+	if strings.ContainsAny(s, "\"#$%&'(),.:;<>@[\\]^`{|}~") {
+		return mime.BEncoding.Encode("utf-8", s)
+	}
+	return mime.QEncoding.Encode("utf-8", s)
 }
 
 // isSpecial reports whether a display name with r in it must be quoted (RFC

@@ -60,6 +60,7 @@ func checkLines(t *testing.T, b []byte) {
 
 func FuzzBuilder(f *testing.F) {
 	f.Add("Subject text", "Grüße", "joe doe")
+	f.Add("0", "\xff]", "0")
 	f.Add(strings.Repeat("ü", 600), "\x00\r\n .\r\n", `"`)
 	f.Fuzz(func(t *testing.T, text, display, local string) {
 		var w Builder
