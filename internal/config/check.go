@@ -15,7 +15,8 @@ type checker struct {
 	file   string
 	status map[string]string // by pattern path; see status.yaml
 	errors Errors
-	set    []Warning // keys in the file that are not obeyed
+	set    []Warning       // settings in the file that are not obeyed
+	noted  map[string]bool // those already in set
 }
 
 func (c *checker) fail(n *Node, at *place, format string, args ...any) {
@@ -208,7 +209,7 @@ func (c *checker) checkMap(n *Node, s *Schema, at *place, pattern string) {
 	for _, e := range n.Entries {
 		if property := s.Properties.Get(e.Key); property != nil {
 			below := joinPattern(pattern, e.Key)
-			c.note(e, at, below)
+			c.note(e, below)
 			c.check(e.Value, property, at.child(e.Key), below)
 			continue
 		}
@@ -224,19 +225,21 @@ func joinPattern(pattern, key string) string {
 	return pattern + "." + key
 }
 
-// note remembers a key that has no effect.
-func (c *checker) note(e Entry, at *place, pattern string) {
-	warning := Warning{Position: Position{c.file, e.Line, e.Column}}
-	switch c.status[pattern] {
-	case statusAccepted:
-		warning.Concern = NotObeyed
-	case statusIgnored:
-		warning.Concern = Meaningless
-	default:
+// note remembers a setting that has no effect, once for all of its places.
+func (c *checker) note(e Entry, pattern string) {
+	status := c.status[pattern]
+	if status != statusAccepted && status != statusIgnored || c.noted[pattern] {
 		return
 	}
-	warning.Path = at.child(e.Key).String()
-	c.set = append(c.set, warning)
+	if c.noted == nil {
+		c.noted = map[string]bool{}
+	}
+	c.noted[pattern] = true
+	concern := NotObeyed
+	if status == statusIgnored {
+		concern = Meaningless
+	}
+	c.set = append(c.set, Warning{Position: Position{c.file, e.Line, e.Column}, Concern: concern, Path: pattern})
 }
 
 // checkExtra checks a key that is not among the properties.

@@ -49,7 +49,6 @@ type Schema struct {
 	Unique   string `json:"x-unique"`   // the key that tells the items of a list apart
 	MovedTo  string `json:"x-moved-to"` // older spelling of this path, taken from the same mapping
 	Absent   string `json:"x-default"`  // what holds when the key is absent, where no value says it
-	Since    string `json:"x-since"`    // version that brought the key
 	Own      bool   `json:"x-own"`      // an extension of ours
 
 	never bool // the schema false, which nothing satisfies
@@ -209,7 +208,7 @@ func (r *resolver) replace(s *Schema) {
 	if own.Default != nil {
 		s.Default = own.Default
 	}
-	s.Absent, s.Since, s.MovedTo, s.Own = own.Absent, own.Since, own.MovedTo, own.Own
+	s.Absent, s.MovedTo, s.Own = own.Absent, own.MovedTo, own.Own
 	if s.Ref != "" { // a definition that is itself a reference
 		r.replace(s)
 	}

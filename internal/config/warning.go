@@ -20,7 +20,7 @@ const (
 type Warning struct {
 	Position
 	Concern Concern
-	Path    string // of the key
+	Path    string // of the key; a pattern with empty brackets for NotObeyed and Meaningless
 	Text    string // empty where Concern says it all
 }
 

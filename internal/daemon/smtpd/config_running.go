@@ -126,7 +126,7 @@ type QueuesConcurrency struct {
 // QueueThreads sizes the pools of the queue.
 type QueueThreads struct {
 	Script config.Optional[ScriptPool] `yaml:"script"` // unset: the pool QueuesPool
-	Event  int                         `yaml:"event"`
+	Event  config.Optional[int]        `yaml:"event"`  // unset: 4
 }
 
 // Quota bounds a counter that scripts check. Zero: no bound.
