@@ -5,12 +5,12 @@ FUZZTIME ?= 20s
 PART     ?= all
 CACHE    := $(CURDIR)/.cache
 TOOLBIN  := $(CACHE)/bin
-VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+VERSION  := $(patsubst v%,%,$(shell git describe --tags --match 'v*' --dirty 2>/dev/null))
 
 # The product is one static file. -buildvcs=false because the version is stamped
-# below and a checkout owned by somebody else must build as well.
+# from the latest tag, if any, and a checkout owned by somebody else must build as well.
 export CGO_ENABLED ?= 0
-BUILD := $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+BUILD := $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X github.com/posthaste-mta/posthaste/internal/daemon.stamp=$(VERSION)'
 
 .PHONY: help build run test race fuzz lint generate docs bench check deps clean
 
