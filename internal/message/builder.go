@@ -45,14 +45,14 @@ func (w *Builder) Mailbox(name, display string, a address.Address) {
 	display = plain(display)
 	switch {
 	case display == "":
-		w.fold(name, a.String())
+		w.fold(name, plain(a.String()))
 		return
 	case !IsASCII([]byte(display)):
 		display = encodePhrase(display)
 	case strings.ContainsFunc(display, isSpecial):
 		display = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(display) + `"`
 	}
-	w.fold(name, display+" "+a.Path())
+	w.fold(name, display+" "+plain(a.Path()))
 }
 
 // Date writes a field with a time (RFC 5322 §3.3) in the zone of t.

@@ -120,7 +120,7 @@ func fieldAt(b []byte, start int) Field {
 	}
 	f := Field{Start: start, End: end, Value: trimLineEnd(b[start:end])}
 	if colon := bytes.IndexByte(first, ':'); colon > 0 {
-		if name := bytes.TrimRight(first[:colon], " \t"); isName(name) {
+		if name := bytes.TrimRight(first[:colon], " \t"); ValidName(name) {
 			f.Name, f.Value = name, f.Value[colon+1:]
 		}
 	}
@@ -142,10 +142,10 @@ func trimLineEnd(b []byte) []byte {
 	return b
 }
 
-// isName checks a field name (RFC 5322 §2.2).
-func isName(b []byte) bool {
-	for _, c := range b {
-		if c <= ' ' || c >= 0x7f || c == ':' {
+// ValidName reports whether b can be the name of a header field (RFC 5322 §2.2).
+func ValidName[T string | []byte](b T) bool {
+	for i := range len(b) {
+		if c := b[i]; c <= ' ' || c >= 0x7f || c == ':' {
 			return false
 		}
 	}
