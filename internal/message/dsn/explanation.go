@@ -31,6 +31,13 @@ var openings = [...]string{
 		"sent on to its members. Whether it reaches each of them will not be reported.",
 }
 
+// plural makes an opening speak of several addresses.
+var plural = strings.NewReplacer(
+	"the address below, which stands", "the addresses below, each of which stands",
+	"the address below", "the addresses below",
+	"the address.", "each address.",
+)
+
 // width is where the explanation breaks its lines.
 const width = 74
 
@@ -38,14 +45,18 @@ const width = 74
 func (r *Report) explanation() string {
 	var p prose
 	p.paragraph("", "This is the mail system at "+r.Host+".")
-	p.paragraph("", openings[r.Kind])
+	opening := openings[r.Kind]
+	if len(r.Recipients) > 1 {
+		opening = plural.Replace(opening)
+	}
+	p.paragraph("", opening)
 	for i := range r.Recipients {
 		r.explain(&p, &r.Recipients[i])
 	}
 	if !r.Arrival.IsZero() {
 		p.paragraph("", "We received the message on "+message.FormatDate(r.Arrival)+".")
 	}
-	p.paragraph("", "A report for mail programs is attached"+r.attached()+".")
+	p.line("", "A report for mail programs is attached"+r.attached()+".")
 	return p.b.String()
 }
 
@@ -65,6 +76,8 @@ func (r *Report) explain(p *prose, v *Recipient) {
 		p.paragraph("    ", reply)
 	case v.Cause != "":
 		p.paragraph("    ", v.Cause)
+	case r.Kind == Failed:
+		p.paragraph("    ", "The cause is not known.")
 	}
 	if r.Kind == Delayed && !v.RetryUntil.IsZero() {
 		p.paragraph("  ", "We will go on trying until "+message.FormatDate(v.RetryUntil)+".")

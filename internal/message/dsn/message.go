@@ -44,22 +44,24 @@ func (m *Message) NeedsUTF8() bool { return m.utf8 }
 
 // WriteTo writes the message with CRLF line ends, without dot-stuffing.
 func (m *Message) WriteTo(w io.Writer) (int64, error) {
+	if m.original == nil {
+		n, err := w.Write(append(m.before[:len(m.before):len(m.before)], m.after...))
+		return int64(n), err
+	}
 	buffered := bufio.NewWriterSize(w, 32<<10)
 	c := &canonical{w: buffered}
 	c.write(m.before)
-	if m.original != nil {
-		if err := c.copy(m.original, m.originalSize); err != nil {
-			return c.written, err
-		}
+	if err := c.copy(m.original, m.originalSize); err != nil {
+		return c.written, err
 	}
 	c.write(m.after)
-	if c.err == nil {
-		c.err = buffered.Flush()
+	switch {
+	case c.err != nil:
+		return c.written, c.err
+	case c.written != m.size:
+		return c.written, errChanged
 	}
-	if c.err == nil && c.written != m.size {
-		c.err = errChanged
-	}
-	return c.written, c.err
+	return c.written, buffered.Flush()
 }
 
 // copy passes a whole original through c.
