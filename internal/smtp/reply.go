@@ -138,16 +138,18 @@ func cutLine(s string) (line, rest string) {
 	return s[:n], s[n:]
 }
 
+// clean goes byte by byte: text in an old charset stays as it is.
 func clean(s string) string {
 	if isLine(s) {
 		return s
 	}
-	return strings.Map(func(c rune) rune {
+	b := []byte(s)
+	for i, c := range b {
 		if c < ' ' || c == 0x7f {
-			return ' '
+			b[i] = ' '
 		}
-		return c
-	}, s)
+	}
+	return string(b)
 }
 
 // ReadReply reads one reply of any number of lines. Its errors are those of the
