@@ -1,0 +1,53 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"connectrpc.com/connect"
+
+	"github.com/posthaste-mta/posthaste/internal/queue"
+	"github.com/posthaste-mta/posthaste/internal/queue/archive"
+	"github.com/posthaste-mta/posthaste/internal/spool"
+)
+
+func invalid(format string, args ...any) error {
+	return connect.NewError(connect.CodeInvalidArgument, fmt.Errorf(format, args...))
+}
+
+// ignoreGone is nil for an entry that left the queue while it was looked at.
+func ignoreGone(err error) error {
+	if errors.Is(err, queue.ErrGone) || errors.Is(err, spool.ErrUnknown) {
+		return nil
+	}
+	return err
+}
+
+// codes are what the errors of the parts mean to a client.
+var codes = []struct {
+	err  error
+	code connect.Code
+}{
+	{context.Canceled, connect.CodeCanceled},
+	{context.DeadlineExceeded, connect.CodeDeadlineExceeded},
+	{queue.ErrStopped, connect.CodeUnavailable},
+	{queue.ErrGone, connect.CodeNotFound},
+	{archive.ErrFormat, connect.CodeInvalidArgument},
+	{archive.ErrVersion, connect.CodeInvalidArgument},
+	{archive.ErrTruncated, connect.CodeInvalidArgument},
+}
+
+// answer gives err the code that fits, with fallback for what is not listed.
+func answer(err error, fallback connect.Code) error {
+	var known *connect.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	for _, c := range codes {
+		if errors.Is(err, c.err) {
+			return connect.NewError(c.code, err)
+		}
+	}
+	return connect.NewError(fallback, err)
+}
