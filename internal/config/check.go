@@ -130,7 +130,7 @@ func (c *checker) failEnum(n *Node, s *Schema, at *place) {
 	for _, v := range s.Enum {
 		words = append(words, fmt.Sprint(v))
 	}
-	if near := nearest(n.Text, words); near != "" {
+	if near := nearest(n.Text, words); near != "" && n.Kind == String {
 		c.fail(n, at, "want %s, got %s; did you mean %q?", s.want(), n.got(), near)
 		return
 	}
@@ -207,6 +207,9 @@ func (c *checker) checkUnique(n *Node, key string, at *place) {
 
 func (c *checker) checkMap(n *Node, s *Schema, at *place, pattern string) {
 	for _, e := range n.Entries {
+		if at == nil && e.Key == versionKey {
+			continue // checked by itself
+		}
 		if property := s.Properties.Get(e.Key); property != nil {
 			below := joinPattern(pattern, e.Key)
 			c.note(e, below)
@@ -283,7 +286,7 @@ func (c *checker) failUnknown(e Entry, known []string, at *place) {
 // checkKeys checks which keys are there, not what they hold.
 func (c *checker) checkKeys(n *Node, s *Schema, at *place) {
 	for _, key := range s.Required {
-		if n.Get(key) == nil {
+		if n.Get(key) == nil && (at != nil || key != versionKey) {
 			c.fail(n, at, "%q is missing", key)
 		}
 	}

@@ -124,11 +124,14 @@ func Parse(file string, data []byte, kind Kind, options LoadOptions) (*Document,
 	return doc, append(warnings, c.set...), nil
 }
 
+// versionKey is the key that every file must have.
+const versionKey = "version"
+
 // checkVersion reads the mandatory version, which selects the schema. We know
 // one schema per kind that takes in all of them.
 func (d *Document) checkVersion(c *checker) Warnings {
-	at := (*place)(nil).child("version")
-	n := d.Root.Get("version")
+	at := (*place)(nil).child(versionKey)
+	n := d.Root.Get(versionKey)
 	switch {
 	case d.Root.Kind != Map || n != nil && n.Kind == Deferred:
 		return nil // the schema says the rest
@@ -137,6 +140,9 @@ func (d *Document) checkVersion(c *checker) Warnings {
 		return nil
 	case n.Kind == Int || n.Kind == Float:
 		c.fail(n, at, "must be a string; write version: %q", n.Text)
+		return nil
+	case n.Kind != String:
+		c.fail(n, at, "must be a string, got %s", n.got())
 		return nil
 	}
 	oldest, newest := d.Kind.Versions()
@@ -150,7 +156,7 @@ func (d *Document) checkVersion(c *checker) Warnings {
 		return nil
 	}
 	text := fmt.Sprintf("%s is newer than %s, the newest that is known; read as %s", v, newest, newest)
-	return Warnings{{Position: Position{d.File, n.Line, n.Column}, Concern: NewerVersion, Path: "version", Text: text}}
+	return Warnings{{Position: Position{d.File, n.Line, n.Column}, Concern: NewerVersion, Path: versionKey, Text: text}}
 }
 
 // Decode fills the struct that into points to. It may be called several times.
@@ -211,7 +217,7 @@ func (d *Document) Errorf(path, format string, args ...any) *Error {
 
 // Warnf is Errorf for what may be meant.
 func (d *Document) Warnf(path, format string, args ...any) Warning {
-	return Warning{Position: d.position(path), Concern: Reference, Path: path, Text: fmt.Sprintf(format, args...)}
+	return Warning{Position: d.position(path), Concern: Dangling, Path: path, Text: fmt.Sprintf(format, args...)}
 }
 
 func (d *Document) position(path string) Position {

@@ -12,8 +12,8 @@ const (
 	NotObeyed
 	// Meaningless: the key is accepted for compatibility and has no effect here.
 	Meaningless
-	// Reference: something that is referred to does not exist, which may be meant.
-	Reference
+	// Dangling: something that is referred to does not exist, which may be meant.
+	Dangling
 )
 
 // Warning is something that an operator should know about a file that loads.
@@ -32,7 +32,7 @@ type Warnings []Warning
 func (w Warnings) Lines() []string {
 	var lines []string
 	for _, one := range w {
-		if one.Concern == NewerVersion || one.Concern == Reference {
+		if one.Concern == NewerVersion || one.Concern == Dangling {
 			lines = append(lines, one.Position.String()+": "+prefixed(one.Path, one.Text))
 		}
 	}
