@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -31,7 +32,7 @@ const postfixProgram = "/usr/sbin/postfix"
 // findPostfix says whether Postfix can take part, and as which version.
 func findPostfix() (version string, err error) {
 	if os.Geteuid() != 0 {
-		return "", fmt.Errorf("Postfix starts as root only")
+		return "", errors.New("only root can start it")
 	}
 	out, err := exec.Command("/usr/sbin/postconf", "-C", "builtin", "-h", "-d", "mail_version").Output()
 	if err != nil {

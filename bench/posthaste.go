@@ -136,7 +136,7 @@ func (p *posthaste) stop(ctx context.Context) error {
 	if err := p.command.Process.Signal(unix.SIGTERM); err != nil {
 		return err
 	}
-	timer := time.AfterFunc(30*time.Second, func() { p.command.Process.Kill() })
+	timer := time.AfterFunc(30*time.Second, func() { _ = p.command.Process.Kill() })
 	defer timer.Stop()
 	err := p.command.Wait()
 	p.log.Close()
