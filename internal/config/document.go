@@ -19,7 +19,7 @@ type LoadOptions struct {
 	// EnvSubstitution allows the tag !Env.
 	EnvSubstitution bool
 	// DeferEnv accepts !Env without looking at the environment, for programs
-	// that check files for another to load. Such a file cannot be decoded.
+	// that check files for another to load. A file that has some cannot be decoded.
 	DeferEnv bool
 	// Getenv looks up environment variables; nil means os.LookupEnv.
 	Getenv func(name string) (string, bool)
@@ -69,6 +69,10 @@ type Document struct {
 	Version Version
 	Root    *Node
 
+	// Variables says that there are values which only the running program
+	// knows; see LoadOptions.DeferEnv.
+	Variables bool
+
 	raw     *yaml.Node // with comments and tags, for Edit
 	schema  *Schema
 	options LoadOptions
@@ -111,11 +115,11 @@ func Parse(file string, data []byte, kind Kind, options LoadOptions) (*Document,
 		}
 		return nil, nil, p.errors.Err()
 	}
-	doc := &Document{File: file, Kind: kind, Root: root, raw: raw, schema: schema, options: options}
+	doc := &Document{File: file, Kind: kind, Root: root, Variables: p.waiting, raw: raw, schema: schema, options: options}
 	c := checker{file: file, status: status, errors: p.errors}
 	warnings := doc.checkVersion(&c)
 	c.check(root, schema, nil, "")
-	if len(c.errors) == 0 && !options.DeferEnv {
+	if len(c.errors) == 0 {
 		doc.move(&c, root, schema, nil)
 	}
 	if err := c.errors.Err(); err != nil {
@@ -161,7 +165,7 @@ func (d *Document) checkVersion(c *checker) Warnings {
 
 // Decode fills the struct that into points to. It may be called several times.
 func (d *Document) Decode(into any) error {
-	if d.options.DeferEnv {
+	if d.Variables {
 		return errors.New("config: a document with deferred variables cannot be decoded")
 	}
 	dec := decoder{file: d.File, layout: d.options.layout()}

@@ -28,6 +28,7 @@ type parser struct {
 	aliases int  // depth of aliases that we are in
 	aliased int  // nodes met inside aliases
 	burst   bool // the limit was reported
+	waiting bool // there are variables that were left alone
 	errors  Errors
 }
 
@@ -215,7 +216,7 @@ func (p *parser) failTag(n *yaml.Node, at *place) {
 // the type that it would have if it were written in the file.
 func (p *parser) env(n *Node, at *place) *Node {
 	if p.options.DeferEnv {
-		n.Kind = Deferred
+		n.Kind, p.waiting = Deferred, true
 		return n
 	}
 	if !p.options.EnvSubstitution {
