@@ -3,25 +3,40 @@
 // and a number of entries (recipients) that each have a state and are done one
 // by one.
 //
-// The exported signatures of this file are settled; see each for what it
-// promises.
+// Messages lie in a log of segment files that are written once from beginning
+// to end, and written over when nothing in them is needed any more. One
+// goroutine, the committer, appends: it takes all that waits at a moment, writes
+// it with one call and syncs once, while the next ones gather. So a message costs
+// a full sync when it is alone and a small part of one when many come.
+//
+// What becomes of a message later is written as marks: the state of an entry, or
+// its end. Marks ride with the next messages and nobody waits for them, unless he
+// calls Flush. Of each message the store remembers 32 bytes: where it lies and
+// how many entries are left.
+//
+// Two more goroutines work behind. The provider keeps a segment ready, overwrites
+// drained ones and removes those that are too many. The mover writes the index of
+// each full segment, from which a restart reads all but the bodies, and copies
+// the last living messages out of segments that are mostly dead.
+//
+// DESIGN.md argues the order in which things reach the disk, and what a crash,
+// a failed sync or a full disk leaves behind.
 package spool
 
 import (
-	"context"
 	"errors"
-	"io"
+	"fmt"
 
 	"github.com/posthaste-mta/posthaste/internal/vfs"
 )
 
-// What a commit, or the collecting of a body, can end with. Match with errors.Is.
+// What collecting and committing can end with. Match with errors.Is.
 var (
 	ErrLowSpace = errors.New("free space is below the configured minimum") // SMTP 452
 	ErrDiskFull = errors.New("no space left")                              // SMTP 452
 	ErrFailed   = errors.New("writing failed")                             // SMTP 451
-	ErrTooLarge = errors.New("message too large")                          // SMTP 552: envelope or body beyond 4 GiB
 	ErrClosed   = errors.New("store is closed")                            // SMTP 451
+	ErrTooLarge = errors.New("too large")                                  // SMTP 552: envelope or body beyond 4 GiB
 )
 
 // What reading can end with.
@@ -36,158 +51,103 @@ type LockedError struct {
 	PID  int // 0: not known
 }
 
-// CorruptPolicy says what becomes of bad records and files found at load.
+func (e *LockedError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("spool: %s is in use by another process", e.Path)
+	}
+	return fmt.Sprintf("spool: %s is in use by process %d", e.Path, e.PID)
+}
+
+// MaxState is the most bytes that a state may have. With segments of less than
+// 64 MiB it is less, an eighth of the first segment.
+const MaxState = 1 << 20
+
+// Options say where and how a Store keeps its messages. The zero value of each
+// field but Path is a good choice.
+type Options struct {
+	// Path is the folder of the segments. It is made when missing.
+	Path string
+
+	// TempDir is where long bodies wait while they are received. Empty means Path.
+	TempDir string
+
+	// NoSync leaves out every sync: a crash of the machine, not of the process,
+	// may then lose acknowledged mail.
+	NoSync bool
+
+	// SegmentSize is the size that segment files grow to, in bytes; at least
+	// 128 KiB, 0 means 64 MiB. A message larger than a sixteenth of it gets a file
+	// of its own.
+	SegmentSize int64
+
+	// Below MinFreeBytes or MinFreeInodes of free space, messages are refused
+	// with ErrLowSpace. 0 means no such limit.
+	MinFreeBytes, MinFreeInodes int64
+
+	// MemoryBody is how many bytes of a body stay in memory while it is received;
+	// a longer one goes to TempDir. 0 means 256 KiB.
+	MemoryBody int64
+
+	// CacheBytes bounds the cache of fresh bodies. 0 means that there is none.
+	CacheBytes int64
+
+	// LoaderThreads is how many goroutines Recover reads with. 0 means one per
+	// processor.
+	LoaderThreads int
+
+	// Corrupt says what becomes of bad records and files found at load.
+	Corrupt CorruptPolicy
+
+	// FS is the file system. Nil means that of the operating system.
+	FS vfs.FS
+
+	Events Events
+}
+
+// CorruptPolicy says what becomes of bad records and files found at load. Those
+// around them are recovered in any case.
 type CorruptPolicy uint8
 
 const (
-	CorruptIgnore CorruptPolicy = iota // leave them; a segment with a bad record is not reused
+	CorruptIgnore CorruptPolicy = iota // leave them; a segment with damage is not written over
 	CorruptRename                      // set the bytes aside in a file that ends in ".corrupt"
 	CorruptUnlink                      // drop them
 )
 
-// Options say where and how a Store keeps its messages.
-type Options struct {
-	Path          string // folder of the segments; made when missing
-	TempDir       string // where long bodies wait while they are received; "" means Path
-	NoSync        bool   // do not sync: a crash of the machine may lose acknowledged mail
-	SegmentSize   int64  // bytes; 0 means 64 MiB
-	MinFreeBytes  int64  // refuse messages below this many free bytes; 0: off
-	MinFreeInodes int64  // refuse messages below this many free inodes; 0: off
-	MemoryBody    int64  // longer bodies spill to TempDir; 0 means 256 KiB
-	CacheBytes    int64  // bound of the cache of fresh bodies; 0: no cache
-	LoaderThreads int    // parallel readers in Recover; 0 means one per core
-	Corrupt       CorruptPolicy
-	FS            vfs.FS // nil means the operating system's
-	Events        Events
-}
-
-// Handle names a living message. It is small, stable as long as the message
-// lives, and used again after that. Zero is never given out.
-type Handle uint32
-
-// Recovered is one living message found by Recover. Its slices are valid until
-// the callback returns.
-type Recovered struct {
-	Handle   Handle
-	Envelope []byte
-	BodySize int64
-	Entries  uint32           // how many the message was committed with
-	States   []RecoveredEntry // entries not done that have a state, ascending
-	Done     []uint32         // entries already done, ascending
-}
-
-// RecoveredEntry is the newest state recorded of one entry.
-type RecoveredEntry struct {
-	Entry uint32 // from 1
-	State []byte
-}
-
-// Open takes the spool folder and makes it ready to append. It only lists the
-// segments, so that it takes the same short time however much mail waits.
-// When another process holds the folder the error is a *LockedError.
-func Open(o Options) (*Store, error) { panic("spool: in the making") }
-
-// Recover hands over everything alive that was there at Open. It may be called
-// once, and while new messages are committed. Up to LoaderThreads goroutines
-// call found at the same time. When found returns an error, Recover stops and
-// returns it. Nothing is recycled or copied forward before Recover ended well.
-func (s *Store) Recover(ctx context.Context, found func(Recovered) error) error {
-	panic("spool: in the making")
-}
-
-// NewMessage begins the collection of a body.
-func (s *Store) NewMessage() *Message { panic("spool: in the making") }
-
-// Write appends to the body. Beyond Options.MemoryBody it spills to a file.
-func (m *Message) Write(p []byte) (int, error) { panic("spool: in the making") }
-
-// Size is the number of bytes written so far.
-func (m *Message) Size() int64 { panic("spool: in the making") }
-
-// ReadAt and WriteTo read what was written so far, also after Commit, until
-// Discard.
-func (m *Message) ReadAt(p []byte, off int64) (int, error) { panic("spool: in the making") }
-func (m *Message) WriteTo(w io.Writer) (int64, error)      { panic("spool: in the making") }
-
-// Commit returns when the message is on disk, in one sync with everything
-// else that waited. Entries are numbered from 1 to entries. ctx is looked at
-// before the message is handed to the log; after that Commit waits for the
-// outcome, so that an error always means that nothing is left behind.
-func (m *Message) Commit(ctx context.Context, envelope []byte, entries int) (Handle, error) {
-	panic("spool: in the making")
-}
-
-// Discard gives the buffers back. Call it in every case, after Commit too;
-// the committed message is not touched by it. The Message is not used after it.
-func (m *Message) Discard() { panic("spool: in the making") }
-
-// Body opens the body of a living message. It stays readable until closed,
-// even when the message ends meanwhile.
-func (s *Store) Body(h Handle) (*Body, error) { panic("spool: in the making") }
-
-func (b *Body) Size() int64                             { panic("spool: in the making") }
-func (b *Body) ReadAt(p []byte, off int64) (int, error) { panic("spool: in the making") }
-
-// WriteTo writes the whole body. It returns an error that is ErrCorrupt, after
-// having written, when the checksum does not fit: the receiver must not be
-// told that the message is complete.
-func (b *Body) WriteTo(w io.Writer) (int64, error) { panic("spool: in the making") }
-func (b *Body) Close() error                       { panic("spool: in the making") }
-
-// Envelope reads the envelope of a living message.
-func (s *Store) Envelope(h Handle) ([]byte, error) { panic("spool: in the making") }
-
-// SetState records the state of an entry. It rides in the next commit and
-// waits for nothing; a later state of the same entry replaces it. The store
-// keeps no copy of state after that.
-func (s *Store) SetState(h Handle, entry uint32, state []byte) { panic("spool: in the making") }
-
-// Done says that an entry needs no more. It rides in the next commit and waits
-// for nothing. Call it exactly once for each entry: the store counts entries,
-// it does not remember them. With the last one the message is dead and h is
-// released.
-func (s *Store) Done(h Handle, entry uint32) { panic("spool: in the making") }
-
-// Flush waits until everything handed in before is on disk.
-func (s *Store) Flush(ctx context.Context) error { panic("spool: in the making") }
-
-// Space says what the file system has left.
-type Space struct {
-	Bytes, Inodes int64
-	Low           bool // below Options.MinFreeBytes or MinFreeInodes
-}
-
-// Free reports the space left, at most a second old.
-func (s *Store) Free() Space { panic("spool: in the making") }
-
-// Close flushes, writes the index of the open segment and releases the folder.
-func (s *Store) Close() error { panic("spool: in the making") }
-
-// Events are the facts that an operator wants to read. Nil functions are not called.
-// They are called from the store's goroutines and must return quickly.
+// Events are the facts that an operator wants to read. Functions may be nil.
+// They are called from the goroutines of the store, some of which others wait
+// for, and must not call the store.
 type Events struct {
-	Failed  func(file string, err error) // a write or sync failed; nothing more is appended to the file
-	Full    func(full bool)              // the disk became full, or has room again
-	Corrupt func(c Corruption)           // found at load
-	Foreign func(name string)            // a file in the folder that is not ours
+	// Failed: a write or sync failed, and nothing more is written to the file.
+	Failed func(file string, err error)
+	// Full: there is no room for another segment, or there is again.
+	Full func(full bool)
+	// Corrupt: damage was found at load.
+	Corrupt func(Corruption)
+	// Foreign: the folder has a file that is not ours. It is left alone.
+	Foreign func(name string)
 }
 
-// Corruption is a stretch of bytes that could not be understood.
-type Corruption struct {
-	File           string
-	Offset, Length int64
-	Err            error
-	Action         string // "left", "renamed to X" or "dropped"
+func (e *Events) failed(file string, err error) {
+	if e.Failed != nil {
+		e.Failed(file, err)
+	}
 }
 
-type Store struct{ Metrics Metrics }
+func (e *Events) full(full bool) {
+	if e.Full != nil {
+		e.Full(full)
+	}
+}
 
-// Body reads the body of one message.
-type Body struct{}
+func (e *Events) corrupt(c Corruption) {
+	if e.Corrupt != nil {
+		e.Corrupt(c)
+	}
+}
 
-// Message collects one body and commits it. It is used by one goroutine at a
-// time; the reading methods may run side by side after the last Write.
-type Message struct{}
-
-// Metrics are the store's counters, for package metric.
-type Metrics struct{}
+func (e *Events) foreign(name string) {
+	if e.Foreign != nil {
+		e.Foreign(name)
+	}
+}

@@ -59,7 +59,8 @@ type File interface {
 	io.Closer
 
 	// WriteV writes the buffers one after the other from offset off, in as few
-	// steps as the system allows, and returns how many bytes were written.
+	// steps as the system allows, and returns how many bytes were written. The
+	// elements of bufs may be changed, the bytes are not.
 	WriteV(bufs [][]byte, off int64) (int64, error)
 
 	// Sync returns when the bytes, and the size if it changed, are on disk. After
@@ -113,7 +114,7 @@ func WriteAtomic(fsys FS, name string, data []byte, perm fs.FileMode) error {
 }
 
 func writeSynced(fsys FS, name string, data []byte, perm fs.FileMode) error {
-	f, err := fsys.OpenFile(name, createFlags, perm)
+	f, err := fsys.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, perm)
 	if err != nil {
 		return err
 	}
@@ -133,7 +134,7 @@ func ignoreMissing(err error) error {
 
 // ReadFile returns the whole content of a file.
 func ReadFile(fsys FS, name string) ([]byte, error) {
-	f, err := fsys.OpenFile(name, readFlags, 0)
+	f, err := fsys.OpenFile(name, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -149,8 +150,3 @@ func ReadFile(fsys FS, name string) ([]byte, error) {
 	}
 	return data[:n], err
 }
-
-const (
-	readFlags   = os.O_RDONLY
-	createFlags = os.O_RDWR | os.O_CREATE | os.O_TRUNC
-)
