@@ -2,6 +2,7 @@ package smtpd
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -291,9 +292,10 @@ func (c *runningCheck) checkQueues() {
 }
 
 func (c *runningCheck) checkLists() {
-	for field, lists := range c.running.Lists {
-		for name, matchers := range lists {
-			for i, m := range matchers {
+	for _, field := range QueueFields {
+		lists := c.running.Lists[field]
+		for _, name := range slices.Sorted(maps.Keys(lists)) {
+			for i, m := range lists[name] {
 				path := fmt.Sprintf("lists.%s[%q][%d]", field, name, i)
 				c.checkMatcher(path, field, m, c.running, nil)
 			}
