@@ -33,9 +33,9 @@ var codes = []struct {
 	{context.DeadlineExceeded, connect.CodeDeadlineExceeded},
 	{queue.ErrStopped, connect.CodeUnavailable},
 	{queue.ErrGone, connect.CodeNotFound},
-	{archive.ErrFormat, connect.CodeInvalidArgument},
-	{archive.ErrVersion, connect.CodeInvalidArgument},
-	{archive.ErrTruncated, connect.CodeInvalidArgument},
+	{archive.ErrFormat, connect.CodeDataLoss},
+	{archive.ErrVersion, connect.CodeDataLoss},
+	{archive.ErrTruncated, connect.CodeDataLoss},
 }
 
 // answer gives err the code that fits, with fallback for what is not listed.

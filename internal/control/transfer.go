@@ -35,7 +35,7 @@ func (s *queueService) Import(ctx context.Context, stream *connect.ClientStream[
 	note(ctx, func(c *Call) { c.Sensitive = true })
 	in := &received{stream: stream}
 	if !in.more() {
-		return nil, answer(in.end(), connect.CodeInvalidArgument)
+		return nil, answer(in.end(), connect.CodeInternal)
 	}
 	var done *pb.QueueImportResponse
 	var err error
@@ -58,7 +58,7 @@ func (s *queueService) importPath(ctx context.Context, path string) (*pb.QueueIm
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, connect.NewError(connect.CodeInvalidArgument, err)
+		return nil, connect.NewError(connect.CodeNotFound, err)
 	}
 	defer file.Close()
 	return s.importFrom(ctx, file)

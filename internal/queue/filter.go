@@ -75,6 +75,11 @@ func (f *Filter) MatchesAll() bool {
 	return f == nil || len(f.cheap)+len(f.costly) == 0
 }
 
+// Match reports whether f selects v, which must be loaded if f NeedsLoad.
+func (f *Filter) Match(v *View, now time.Time) bool {
+	return f.cheaply(v, now) && (f == nil || allOf(f.costly, v, now))
+}
+
 func (f *Filter) cheaply(v *View, now time.Time) bool { return f == nil || allOf(f.cheap, v, now) }
 
 // NeedsLoad reports whether f looks at what Queue.Load fills in.

@@ -1,0 +1,11 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/posthaste-mta/posthaste/internal/control/ctl"
+)
+
+func newCtlCommand() *cobra.Command {
+	return ctl.New(ctl.Options{Version: version(), Code: withCode})
+}
