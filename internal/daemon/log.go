@@ -15,6 +15,19 @@ type Logger struct {
 	*slog.Logger
 	level slog.LevelVar
 	mask  atomic.Int32
+	out   *output
+}
+
+// output is the sink that the derived loggers share.
+type output struct {
+	mu   sync.Mutex // serialises sink
+	sink Sink
+}
+
+func (o *output) write(level slog.Level, text string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.sink.WriteLine(priorityOf(level), printable(text))
 }
 
 // LevelNotice and LevelCritical complete slog's levels to what syslog has.
@@ -52,7 +65,8 @@ const keepAll = 255
 func NewLogger(s Sink) *Logger {
 	l := &Logger{}
 	l.mask.Store(keepAll)
-	l.Logger = slog.New(&lines{sink: s, log: l, mu: new(sync.Mutex)})
+	l.out = &output{sink: s}
+	l.Logger = slog.New(&lines{log: l})
 	return l
 }
 
@@ -66,7 +80,14 @@ func (l *Logger) Level() slog.Level { return l.level.Level() }
 // config.md 2.2, environment.syslog.mask).
 func (l *Logger) SetMask(mask int) { l.mask.Store(int32(mask)) }
 
-// Enabled reports whether a line of that priority would be written, for callers
+// Line writes one finished line, without the cost of slog's records.
+func (l *Logger) Line(level slog.Level, text string) {
+	if l.Keeps(level) {
+		_ = l.out.write(level, text) // where would we say that we cannot say it
+	}
+}
+
+// Keeps reports whether a line of that priority would be written, for callers
 // that can save the work of making it.
 func (l *Logger) Keeps(level slog.Level) bool {
 	return level >= l.level.Level() && l.mask.Load()&(1<<priorityOf(level)) != 0
@@ -74,9 +95,7 @@ func (l *Logger) Keeps(level slog.Level) bool {
 
 // lines is the slog.Handler: attributes follow the text as key=value.
 type lines struct {
-	sink  Sink
 	log   *Logger
-	mu    *sync.Mutex // serialises sink
 	attrs string
 }
 
@@ -84,15 +103,13 @@ func (h *lines) Enabled(_ context.Context, level slog.Level) bool { return h.log
 
 func (h *lines) Handle(_ context.Context, r slog.Record) error {
 	var b strings.Builder
-	b.WriteString(printable(r.Message))
+	b.WriteString(r.Message)
 	b.WriteString(h.attrs)
 	r.Attrs(func(a slog.Attr) bool {
 		appendAttr(&b, a)
 		return true
 	})
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.sink.WriteLine(priorityOf(r.Level), b.String())
+	return h.log.out.write(r.Level, b.String())
 }
 
 func (h *lines) WithAttrs(attrs []slog.Attr) slog.Handler {
@@ -117,7 +134,7 @@ func appendAttr(b *strings.Builder, a slog.Attr) {
 	if v == "" || strings.ContainsAny(v, " \"=") {
 		v = `"` + strings.ReplaceAll(v, `"`, `'`) + `"`
 	}
-	b.WriteString(printable(v))
+	b.WriteString(v)
 }
 
 // printable keeps a line a line: what a peer sent may hold anything.

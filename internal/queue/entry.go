@@ -91,7 +91,7 @@ type rare struct {
 	quotas      []string
 	metadata    map[string]string // replaces the envelope's
 	metadataSet bool
-	after       *Action // what an operator wants once the running attempt ends
+	after       *Action             // what an operator wants once the running attempt ends
 	overrides   *delivery.Overrides // from the hook, for the attempt to come
 }
 
@@ -253,9 +253,12 @@ func (l *list) init() { l.head.next, l.head.prev = &l.head, &l.head }
 
 func (l *list) empty() bool { return l.head.next == &l.head }
 
-func (l *list) push(e *entry) {
-	e.prev, e.next = l.head.prev, &l.head
-	e.prev.next, l.head.prev = e, e
+func (l *list) push(e *entry) { e.linkBefore(&l.head) }
+
+// linkBefore puts e, which is in no list, in front of at.
+func (e *entry) linkBefore(at *entry) {
+	e.prev, e.next = at.prev, at
+	e.prev.next, at.prev = e, e
 }
 
 // pop takes the first entry, or nil.

@@ -34,6 +34,28 @@ type lane struct {
 	next, prev *lane // in the ring of its priority; nil while empty
 }
 
+// maxShift bounds how far insert looks for the place of an entry.
+const maxShift = 64
+
+// insert puts e in its place by the time of its message. Most are the newest,
+// some come a little late from a worker that took longer, and a retry is often
+// the oldest; what belongs further within a long line stands nearly there.
+func (l *lane) insert(e *entry) {
+	head := &l.entries.head
+	if first := head.next; first != head && e.msg.received < first.msg.received {
+		e.linkBefore(first)
+		return
+	}
+	at := head
+	for range maxShift {
+		if at.prev == head || at.prev.msg.received <= e.msg.received {
+			break
+		}
+		at = at.prev
+	}
+	e.linkBefore(at)
+}
+
 // ring is the lanes of one priority that have entries, visited in turn.
 type ring struct{ at *lane }
 
@@ -94,7 +116,7 @@ func (s *schedule) activate(e *entry, d *delivery.Destination) {
 	e.group = g
 	s.setState(e, StateActive)
 	l := &g.lanes[e.msg.priority]
-	l.entries.push(e)
+	l.insert(e)
 	s.ready[e.msg.priority].add(l)
 }
 

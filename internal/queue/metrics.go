@@ -21,7 +21,7 @@ type Metrics struct {
 
 	PickedUp      metric.Counter `name:"queue_pickup_count" help:"Entries picked up for an attempt."`
 	PickupPending metric.Gauge   `name:"queue_pickup_pending" help:"Entries picked up whose attempt has not ended."`
-	Releasing     metric.Gauge   `name:"queue_release_pending" help:"Entries that wait for their post-delivery hook."`
+	Releasing     metric.Gauge   `name:"queue_release_pending" help:"Entries on their way out without an attempt."`
 	Groups        metric.Gauge   `name:"queue_groups_size" help:"Sub-queues with entries."`
 	Errors        metric.Counter `name:"queue_errors" help:"Failures of our own: a message or a report that could not be read or stored."`
 }

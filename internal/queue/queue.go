@@ -90,9 +90,13 @@ func New(o Options, s *Settings) *Queue {
 		crew:    crew{work: make(chan func())},
 		stopped: make(chan struct{}),
 	}
+	q.quotas.size = &q.metrics.Quotas
 	q.settings.Store(s)
 	return q
 }
+
+// Loaded returns how many messages are in memory.
+func (q *Queue) Loaded() int { return int(q.metrics.InMemory.Load()) }
 
 // Start begins scheduling and takes in what the spool kept from earlier runs,
 // in the background. New messages may be added at once.

@@ -2,6 +2,8 @@ package queue
 
 import (
 	"sync"
+
+	"github.com/posthaste-mta/posthaste/internal/metric"
 )
 
 // Quota is what counts towards one name now.
@@ -16,6 +18,7 @@ type Quota struct {
 type quotas struct {
 	mu     sync.Mutex
 	byName map[string]*Quota
+	size   *metric.Gauge
 }
 
 // add counts e in (sign +1) or out (sign -1).
@@ -40,6 +43,7 @@ func (t *quotas) add(e *entry, sign int64) {
 			delete(t.byName, name)
 		}
 	}
+	t.size.Set(int64(len(t.byName)))
 }
 
 // Quota returns the usage of one name; a name that nothing counts towards has

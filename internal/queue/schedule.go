@@ -66,7 +66,9 @@ func (s *schedule) run() {
 			calls[i] = nil
 		}
 		s.round()
-		s.wait(timer)
+		if !s.ended {
+			s.wait(timer)
+		}
 	}
 	s.q.inbox.close()
 }
@@ -382,6 +384,8 @@ func (s *schedule) gauge() {
 	m.Held.Set(int64(s.counts[StateHold]))
 	m.InMemory.Set(int64(len(s.slots) - len(s.free)))
 	m.OnDisk.Set(int64(len(s.pending)))
+	m.Limit.Set(int64(s.settings.MaxMessages))
+	m.Releasing.Set(int64(s.closing))
 	m.PickupPending.Set(int64(s.sending))
 	m.Groups.Set(int64(len(s.groups)))
 }

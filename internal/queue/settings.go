@@ -3,6 +3,7 @@ package queue
 import (
 	"time"
 
+	"github.com/posthaste-mta/posthaste/internal/address"
 	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
 )
@@ -39,8 +40,8 @@ type Interval struct {
 
 // DSN says how reports are made (spec config.md 3.2, dsn).
 type DSN struct {
-	Transport string // "" : no reports; what fails is deleted
-	From      string // address in the From header; "": MAILER-DAEMON at Hostname
+	Transport string          // "" : no reports; what fails is deleted
+	From      address.Address // of the From header; zero: MAILER-DAEMON at Hostname
 	FromName  string
 	Return    envelope.Ret // when the sender did not say
 }

@@ -1,0 +1,5 @@
+package main
+
+import "github.com/posthaste-mta/posthaste/internal/daemon"
+
+func version() string { return daemon.Version() }

@@ -1,0 +1,82 @@
+package smtpd
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"github.com/posthaste-mta/posthaste/internal/dns"
+	"github.com/posthaste-mta/posthaste/internal/pki"
+	"github.com/posthaste-mta/posthaste/internal/queue"
+)
+
+// snapshot is everything that a reload replaces, composed and checked. It is
+// immutable.
+type snapshot struct {
+	running      *Running
+	hostname     string
+	certificates *pki.Store
+	queue        *queue.Settings
+	servers      map[string]*serverSettings
+}
+
+// compose turns the running configuration into options for the parts. It fails
+// without having changed anything.
+func compose(startup *Startup, r *Running, keys []pki.Key) (*snapshot, error) {
+	hostname, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("host name: %w", err)
+	}
+	s := &snapshot{running: r, hostname: hostname, servers: map[string]*serverSettings{}}
+	more, err := pki.ReadKeys(entries(r.PKI.Private))
+	if err != nil {
+		return nil, err
+	}
+	pairs := append(entries(startup.PKI.Private), entries(r.PKI.Private)...)
+	if s.certificates, err = pki.NewStore(append(keys, more...), pairs); err != nil {
+		return nil, err
+	}
+	if s.queue, err = r.queueSettings(hostname, s.certificates); err != nil {
+		return nil, err
+	}
+	return s, s.composeServers(startup)
+}
+
+func (s *snapshot) composeServers(startup *Startup) error {
+	var errs []error
+	for _, v := range startup.Servers {
+		running := s.running.serverByID(v.ID)
+		if v.Type != ServerSMTP || running == nil {
+			continue
+		}
+		composed, err := s.running.serverSettings(running, s.hostname, s.certificates)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("server %q: %w", v.ID, err))
+			continue
+		}
+		s.servers[v.ID] = composed
+	}
+	return errors.Join(errs...)
+}
+
+func entries(pairs []KeyPair) []pki.Entry {
+	var out []pki.Entry
+	for _, p := range pairs {
+		out = append(out, pki.Entry{ID: p.ID, PrivateKey: p.PrivateKey, Certificate: p.Certificate})
+	}
+	return out
+}
+
+// resolverOptions composes those of the resolver.
+func (r Resolver) options() dns.Options {
+	o := dns.Options{
+		Timeout: r.Timeout, Retries: r.Retries, Concurrency: r.Concurrency,
+		CacheSize: r.Cache.Size, DomainCacheSize: r.DomainCache.Size.Or(r.Cache.Size),
+		MinTTL: r.Cache.TTL.Min, MaxTTL: r.Cache.TTL.Max, NegativeTTL: r.Cache.TTL.Negative.Value,
+	}
+	for _, u := range r.Servers {
+		o.Servers = append(o.Servers, netip.AddrPort(u.AddrPort))
+	}
+	return o
+}

@@ -1,0 +1,149 @@
+package smtpd
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/netip"
+
+	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/pki"
+	"github.com/posthaste-mta/posthaste/internal/server"
+	"github.com/posthaste-mta/posthaste/internal/session"
+)
+
+// serverSettings are the running settings of one virtual server.
+type serverSettings struct {
+	session  *session.Settings
+	limits   server.Limits
+	implicit ImplicitTLS
+	ptr      bool // look up the names of clients
+}
+
+// relayList is the list, among lists.remoteip, of the networks that may relay
+// besides loopback.
+const relayList = "relay"
+
+// serverSettings composes those of one server. What all of them share is filled
+// in by the caller.
+func (r *Running) serverSettings(v *Server, hostname string, certificates *pki.Store) (*serverSettings, error) {
+	if v.Hostname != "" {
+		hostname = v.Hostname
+	}
+	s := &session.Settings{
+		ServerID: v.ID, Hostname: hostname, Transport: v.Transport,
+		Priority: uint8(v.Priority), Verbose: v.Logging.Verbose,
+		RequireTLS: v.TLS.Required,
+		XCLIENT:    v.Extensions.XCLIENT,
+		Extensions: session.Extensions{
+			Pipelining: v.Extensions.Pipelining, EightBitMIME: v.Extensions.EightBitMIME,
+			SMTPUTF8: v.Extensions.SMTPUTF8, EnhancedStatusCodes: v.Extensions.EnhancedStatusCodes,
+			Size: v.Extensions.Size, Chunking: v.Extensions.Chunking, DSN: v.Extensions.DSN,
+			Limits: true, RequireTLS: true,
+		},
+		Limits: session.Limits{
+			Messages: v.Phases.MailFrom.MaxMessages, Recipients: v.Phases.RcptTo.MaxRecipients,
+			Size: int64(v.Phases.Data.MaxSize), Hops: v.Phases.Data.MaxHops,
+		},
+		Timeouts: session.Timeouts{Idle: v.Timeout.Idle, Data: v.Timeout.Data},
+		Auth: session.Auth{
+			Mechanisms: v.Phases.Auth.Mechanisms,
+			TLSOnly:    v.Phases.Auth.TLSOnly.Or(v.TLS.Certs.Cert != ""),
+		},
+	}
+	var err error
+	if s.TLS, err = v.TLS.config(certificates); err != nil {
+		return nil, err
+	}
+	networks, err := r.relayNetworks()
+	if err != nil {
+		return nil, err
+	}
+	s.Hooks = session.Relay{Networks: networks}
+	return &serverSettings{session: s, limits: v.Concurrency.limits(), implicit: v.TLS.Implicit, ptr: v.Resolve.PTR}, nil
+}
+
+// config returns what Settings.TLS of a session wants: nil where no certificate
+// is configured.
+func (t *ServerTLS) config(certificates *pki.Store) (func() *tls.Config, error) {
+	if t.Certs.Cert == "" {
+		return nil, nil
+	}
+	var names []pki.Name
+	for _, n := range t.Certs.SNI {
+		names = append(names, pki.Name{Hostname: n.Hostname, ID: n.Cert})
+	}
+	get, err := certificates.ForNames(t.Certs.Cert, names)
+	if err != nil {
+		return nil, err
+	}
+	c := &tls.Config{GetCertificate: get}
+	if c.MinVersion, c.MaxVersion, err = delivery.ParseProtocols(t.Protocols); err != nil {
+		return nil, err
+	}
+	if c.CipherSuites, err = delivery.ParseCiphers(t.Ciphers); err != nil {
+		return nil, err
+	}
+	if t.ClientCert.Request {
+		c.ClientAuth = tls.RequestClientCert
+	}
+	return func() *tls.Config { return c }, nil
+}
+
+// covers reports whether TLS begins at once on the listener of that id.
+func (i ImplicitTLS) covers(listener string) bool {
+	if i.All {
+		return true
+	}
+	for _, id := range i.Listeners {
+		if id == listener && id != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (c ServerConcurrency) limits() server.Limits {
+	l := server.Limits{Total: c.Total, RemoteIP: c.RemoteIP}
+	for _, n := range c.Networks {
+		l.Networks = append(l.Networks, server.NetworkLimit{Network: n.Network, Limit: n.Limit})
+	}
+	return l
+}
+
+// relayNetworks reads the list of networks that may relay.
+func (r *Running) relayNetworks() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range r.Lists["remoteip"][relayList] {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			ip, errAddr := netip.ParseAddr(text)
+			if errAddr != nil {
+				return nil, fmt.Errorf("lists.remoteip.%s: %q is neither an IP address nor a network", relayList, text)
+			}
+			p = netip.PrefixFrom(ip, ip.BitLen())
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// peer turns what the server knows of a client into what a session wants.
+func peer(p server.Peer, implicit bool) session.Peer {
+	out := session.Peer{
+		Remote: p.Remote, Local: p.Local, UID: p.UID, HasUID: p.HasUID, Proxy: p.Proxy, Implicit: implicit,
+	}
+	for _, t := range p.TLVs {
+		out.TLVs = append(out.TLVs, session.TLV(t))
+	}
+	return out
+}
+
+// serverByID returns the running part of a server.
+func (r *Running) serverByID(id string) *Server {
+	for i := range r.Servers {
+		if r.Servers[i].ID == id {
+			return &r.Servers[i]
+		}
+	}
+	return nil
+}

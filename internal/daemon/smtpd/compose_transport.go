@@ -1,0 +1,168 @@
+package smtpd
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/posthaste-mta/posthaste/internal/address"
+	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/dns"
+	"github.com/posthaste-mta/posthaste/internal/envelope"
+	"github.com/posthaste-mta/posthaste/internal/pki"
+	"github.com/posthaste-mta/posthaste/internal/queue"
+)
+
+// queueSettings composes the settings of the queue.
+func (r *Running) queueSettings(hostname string, certificates *pki.Store) (*queue.Settings, error) {
+	s := &queue.Settings{
+		Hostname:    hostname,
+		Transports:  map[string]*queue.Transport{},
+		Concurrency: r.Queues.Concurrency.Total,
+		MaxMessages: r.Queues.MaxMessages,
+	}
+	for _, t := range r.Transports() {
+		composed, err := r.transport(t, certificates)
+		if err != nil {
+			return nil, fmt.Errorf("transport %q: %w", t.ID, err)
+		}
+		s.Transports[t.ID] = composed
+	}
+	return s, nil
+}
+
+// transport composes one transport, with the delivery settings that hold for
+// all destinations laid over it.
+func (r *Running) transport(t Transport, certificates *pki.Store) (*queue.Transport, error) {
+	over := r.Delivery.Delivery.Default
+	d := &delivery.Transport{
+		ID: t.ID, Servers: t.Connection.Server, Port: t.Connection.Port,
+		ConnectTimeout: over.Timeout.Connect.Or(t.Connection.Timeout),
+		Families:       families(t.Connection.SourceIP),
+		Ordered:        !t.Connection.SourceIP.Random,
+		Helo:           t.Session.HELO,
+		Auth:           delivery.Auth{Username: t.Session.Auth.Username, Password: t.Session.Auth.Password},
+		XClient:        t.Session.XCLIENT,
+		MXInclude:      t.Session.MX.Include, MXExclude: t.Session.MX.Exclude,
+		Pooling: delivery.Pooling{
+			Enabled: over.Pooling.Enabled, Timeout: over.Pooling.Timeout,
+			Transactions: over.Pooling.Transactions, Fixed: !over.Pooling.Evictable,
+		},
+	}
+	if t.Session.Protocol == ProtocolLMTP {
+		d.Protocol = delivery.LMTP
+	}
+	var err error
+	if d.Sources, err = r.sources(t.Connection.SourceIP); err != nil {
+		return nil, err
+	}
+	if d.Timeouts, err = timeouts(t.Session.Timeout, over.Timeout.SMTP); err != nil {
+		return nil, err
+	}
+	if d.TLS, err = transportTLS(t.Session.TLS, over.TLS, certificates); err != nil {
+		return nil, err
+	}
+	q := &queue.Transport{Delivery: d, Fixed: d.Fixed(), Retry: retry(t.Retry, over.Retry)}
+	q.DSN, err = reports(t.DSN)
+	return q, err
+}
+
+func families(s SourceIP) dns.Families {
+	switch {
+	case s.IPv4 && !s.IPv6:
+		return dns.IPv4
+	case s.IPv6 && !s.IPv4:
+		return dns.IPv6
+	}
+	return dns.IPv4 | dns.IPv6
+}
+
+// sources finds the addresses that a transport names.
+func (r *Running) sources(s SourceIP) ([]delivery.Source, error) {
+	var out []delivery.Source
+	for _, name := range s.Addresses {
+		i := slices.IndexFunc(r.Addresses, func(a SourceAddress) bool { return a.ID == name })
+		if i >= 0 {
+			a := r.Addresses[i]
+			out = append(out, delivery.Source{
+				ID: a.ID, Addr: a.Address, Hostname: a.Hostname, NonLocal: a.NonLocal || s.NonLocal,
+			})
+			continue
+		}
+		ip, err := netip.ParseAddr(name)
+		if err != nil {
+			return nil, fmt.Errorf("source address %q is neither configured nor an IP address", name)
+		}
+		out = append(out, delivery.Source{Addr: ip, NonLocal: s.NonLocal})
+	}
+	return out, nil
+}
+
+// timeouts lays the settings of a destination over those of a transport.
+func timeouts(transport, destination map[string]time.Duration) (map[delivery.Stage]time.Duration, error) {
+	merged := maps.Clone(transport)
+	if merged == nil {
+		merged = map[string]time.Duration{}
+	}
+	maps.Copy(merged, destination)
+	out := map[delivery.Stage]time.Duration{}
+	for name, d := range merged {
+		stage, err := delivery.ParseStage(name)
+		if err != nil {
+			return nil, err
+		}
+		out[stage] = d
+	}
+	return out, nil
+}
+
+func transportTLS(t TransportTLS, over DeliveryTLS, certificates *pki.Store) (out delivery.TLS, err error) {
+	if out.Mode, err = delivery.ParseTLSMode(over.Mode.Or(t.Mode)); err != nil {
+		return out, err
+	}
+	if out.MinVersion, out.MaxVersion, err = delivery.ParseProtocols(over.Protocols.Or(t.Protocols)); err != nil {
+		return out, err
+	}
+	if out.Ciphers, err = delivery.ParseCiphers(over.Ciphers.Or(t.Ciphers)); err != nil {
+		return out, err
+	}
+	sni := over.SNI.Or(t.SNI)
+	out.SNIHost, out.SNIName = sni.Host, sni.Name
+	out.VerifyHost = over.VerifyHost.Or(t.VerifyHost)
+	out.DefaultCA = over.DefaultCA.Or(t.DefaultCA)
+	if out.VerifyNames = t.VerifyName; len(over.VerifyName) > 0 {
+		out.VerifyNames = over.VerifyName
+	}
+	if t.ClientCert != "" {
+		out.Certificate, err = certificates.Certificate(t.ClientCert)
+	}
+	return out, err
+}
+
+func retry(t Retry, over DeliveryRetry) queue.Retry {
+	out := queue.Retry{Count: over.Count.Or(t.Count), During: t.During.Value}
+	intervals := t.Intervals
+	if len(over.Intervals) > 0 {
+		intervals = over.Intervals
+	}
+	for _, i := range intervals {
+		out.Intervals = append(out.Intervals, queue.Interval{After: i.Interval, Notify: i.Notify})
+	}
+	return out
+}
+
+func reports(d DSN) (out queue.DSN, err error) {
+	out = queue.DSN{Transport: d.Transport, FromName: d.FromName}
+	if d.From != "" {
+		if out.From, err = address.Parse(d.From); err != nil {
+			return out, fmt.Errorf("dsn.from: %w", err)
+		}
+	}
+	if d.Ret != "" {
+		out.Return, err = envelope.ParseRet(strings.ToUpper(d.Ret))
+	}
+	return out, err
+}

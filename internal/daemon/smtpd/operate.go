@@ -1,0 +1,103 @@
+package smtpd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/posthaste-mta/posthaste/internal/control"
+	"github.com/posthaste-mta/posthaste/internal/daemon"
+	"github.com/posthaste-mta/posthaste/internal/metric"
+	"github.com/posthaste-mta/posthaste/internal/session"
+	"github.com/posthaste-mta/posthaste/internal/telemetry"
+)
+
+// parts are what operators reach through the control socket.
+func (d *Daemon) parts() control.Parts {
+	return control.Parts{
+		Queue: d.queue, Config: configuration{d}, Resolver: resolver{d.courier, d.resolver},
+		Process: process{&d.registry}, Log: logging{d.log},
+	}
+}
+
+// controlEvents logs who did what.
+func (d *Daemon) controlEvents() control.Events { return telemetry.ControlEvents(d.log) }
+
+// configuration is control.Config.
+type configuration struct{ d *Daemon }
+
+func (c configuration) Reload(context.Context) ([]string, error) {
+	warnings, err := c.d.reload()
+	return warnings.Lines(), err
+}
+
+func (c configuration) Version() control.Version {
+	c.d.mu.Lock()
+	defer c.d.mu.Unlock()
+	return c.d.version
+}
+
+// process is control.Process.
+type process struct{ registry *metric.Registry }
+
+func (p process) Stats() []control.Stat {
+	var out []control.Stat
+	for _, s := range telemetry.Stats(p.registry) {
+		out = append(out, control.Stat{Name: s.Name, Sample: s.Sample})
+	}
+	return out
+}
+
+// logging is control.Log.
+type logging struct{ log *daemon.Logger }
+
+func (l logging) Level() string { return levelName(l.log.Level()) }
+
+func (l logging) SetLevel(name string) error {
+	level, err := parseLevel(name)
+	if err == nil {
+		l.log.SetLevel(level)
+	}
+	return err
+}
+
+// processMetrics are those of the process itself.
+type processMetrics struct {
+	PID     metric.Func `name:"process_pid" help:"Process id."`
+	Runtime metric.Func `name:"process_runtime" help:"Time since the start." unit:"seconds" kind:"counter"`
+	Major   metric.Func `name:"process_version_major" help:"First number of the version." kind:"counter"`
+	Minor   metric.Func `name:"process_version_minor" help:"Second number of the version." kind:"counter"`
+	Patch   metric.Func `name:"process_version_patch" help:"Third number of the version." kind:"counter"`
+}
+
+func (d *Daemon) processMetrics() *processMetrics {
+	major, minor, patch := daemon.VersionNumbers()
+	constant := func(n int) metric.Func { return func() float64 { return float64(n) } }
+	return &processMetrics{
+		PID: constant(os.Getpid()), Runtime: func() float64 { return time.Since(d.began).Seconds() },
+		Major: constant(major), Minor: constant(minor), Patch: constant(patch),
+	}
+}
+
+// serveSessions lists the live sessions of all servers as JSON lines.
+func (d *Daemon) serveSessions(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out := json.NewEncoder(w)
+	for _, s := range d.servers {
+		for c := range s.Live {
+			if live, ok := c.(*session.Session); ok && out.Encode(live.Status()) != nil {
+				return
+			}
+		}
+	}
+}
+
+// serveVersion says what is running and which configuration is in force.
+func (d *Daemon) serveVersion(w http.ResponseWriter, _ *http.Request) {
+	v := configuration{d}.Version()
+	fmt.Fprintf(w, "posthaste %s\nconfiguration %s, version %s, loaded %s, the %d. since the start\nsha256 %s\n",
+		v.Program, v.Path, v.Schema, v.Loaded.Format(time.RFC3339), v.Generation, v.Digest)
+}

@@ -1,0 +1,213 @@
+package smtpd
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/posthaste-mta/posthaste/internal/control"
+	"github.com/posthaste-mta/posthaste/internal/daemon"
+	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/dns"
+	"github.com/posthaste-mta/posthaste/internal/envelope"
+	"github.com/posthaste-mta/posthaste/internal/metric"
+	"github.com/posthaste-mta/posthaste/internal/queue"
+	"github.com/posthaste-mta/posthaste/internal/server"
+	"github.com/posthaste-mta/posthaste/internal/session"
+	"github.com/posthaste-mta/posthaste/internal/spool"
+	"github.com/posthaste-mta/posthaste/internal/telemetry"
+)
+
+// build makes the parts and joins them.
+func (d *Daemon) build(first *snapshot) (err error) {
+	if d.resolver, err = dns.New(first.running.Resolver.options()); err != nil {
+		return err
+	}
+	d.undo = append(d.undo, d.resolver.Stop)
+	if d.store, err = spool.Open(d.startup.spoolOptions(d)); err != nil {
+		return err
+	}
+	d.undo = append(d.undo, func() { d.store.Close() })
+	d.courier = delivery.New(d.resolver, first.courierOptions(), telemetry.DeliveryEvents(d.log))
+	queueMetrics := new(queue.Metrics)
+	d.queue = queue.New(queue.Options{
+		Store: d.store, Courier: d.courier, Events: telemetry.QueueEvents(d.log),
+		NewID: d.newID(), Metrics: queueMetrics,
+	}, first.queue)
+	process := d.processMetrics()
+	for _, m := range []any{process, queueMetrics, d.courier.Metrics(), d.resolver.Metrics(), &d.store.Metrics} {
+		d.registry.Register(m)
+	}
+	if d.monitorSocket != nil {
+		d.monitor = telemetry.NewMonitor(&d.registry, d.health, d.log.Logger)
+		d.monitor.Debug("/debug/sessions", d.serveSessions)
+		d.monitor.Debug("/debug/version", d.serveVersion)
+	}
+	return nil
+}
+
+func (s *Startup) spoolOptions(d *Daemon) spool.Options {
+	o := spool.Options{
+		Path: s.Spool.Path, TempDir: s.Environment.TmpDir, NoSync: !s.Spool.Fsync,
+		MinFreeBytes: int64(s.Spool.MinFree.Bytes), MinFreeInodes: int64(s.Spool.MinFree.Inodes),
+		CacheBytes: bodyCache, LoaderThreads: s.Spool.Loader.Threads.Value,
+		Events: telemetry.SpoolEvents(d.log),
+	}
+	switch s.Spool.Corrupt {
+	case CorruptRename:
+		o.Corrupt = spool.CorruptRename
+	case CorruptUnlink:
+		o.Corrupt = spool.CorruptUnlink
+	}
+	return o
+}
+
+// bodyCache holds fresh bodies, so that the first attempt reads no disk.
+const bodyCache = 64 << 20
+
+// courierOptions composes those of the courier.
+func (s *snapshot) courierOptions() delivery.Options {
+	q := &s.running.Queues
+	return delivery.Options{
+		Hostname: s.hostname, Own: ownHost(s.hostname),
+		PoolSize: q.Pooling.Size, PoolPolicy: delivery.PoolPolicy(0), MaxConnections: q.Concurrency.Total,
+	}
+}
+
+// ownHost tells mail exchangers that are this host by name. By address it would
+// take NAT for granted, so that is left to the receiver's count of hops.
+func ownHost(hostname string) func(string, netip.Addr) bool {
+	return func(name string, _ netip.Addr) bool { return name == hostname }
+}
+
+// adopt puts a snapshot in force.
+func (d *Daemon) adopt(next *snapshot) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.adoptLocked(next)
+}
+
+func (d *Daemon) adoptLocked(next *snapshot) {
+	for id, s := range next.servers {
+		d.complete(id, s)
+	}
+	d.current.Store(next)
+	d.courier.Configure(next.courierOptions())
+	d.queue.Reload(next.queue)
+	if d.monitor != nil {
+		d.monitor.SetKeys(next.running.Monitor.APIKeys)
+	}
+	d.version = d.describe(next)
+}
+
+// complete fills in what a session needs of the other parts.
+func (d *Daemon) complete(id string, s *serverSettings) {
+	s.session.Queue = spooler{d.queue}
+	s.session.Events = telemetry.SessionEvents(d.log)
+	for i, v := range d.startup.Servers {
+		if v.ID == id {
+			s.session.Metrics = d.sessionMetrics[i]
+			d.serverMetrics[i].MaxConcurrent.Set(int64(s.limits.Total))
+		}
+	}
+	if s.ptr {
+		s.session.LookupPTR = d.lookupPTR
+	}
+}
+
+// newServer makes the server of that id for sockets that are open.
+func (d *Daemon) newServer(id string, listeners []*server.Listener) *server.Server {
+	label := metric.Label{Name: "serverid", Value: id}
+	sessions, connections := new(session.Metrics), new(server.Metrics)
+	d.sessionMetrics = append(d.sessionMetrics, sessions)
+	d.serverMetrics = append(d.serverMetrics, connections)
+	d.registry.Register(connections, label)
+	d.registry.Register(sessions, label)
+	for _, l := range listeners {
+		l.Implicit = func(listener string) bool { return d.settings(id).implicit.covers(listener) }
+	}
+	return server.New(server.Options{
+		ID: id, Listeners: listeners, Metrics: connections,
+		Busy:   []byte("421 4.7.0 Too many connections, try again later\r\n"),
+		Limits: func() server.Limits { return d.settings(id).limits },
+		Begin: func(conn net.Conn, p server.Peer) server.Conversation {
+			s := d.settings(id)
+			return session.New(conn, peer(p, s.implicit.covers(p.Listener)), s.session)
+		},
+		Events: telemetry.ServerEvents(d.log, id, d.fail),
+	})
+}
+
+func (d *Daemon) settings(id string) *serverSettings { return d.current.Load().servers[id] }
+
+// spooler is the queue as sessions see it.
+type spooler struct{ queue *queue.Queue }
+
+func (q spooler) Body() session.Body { return q.queue.Body() }
+
+func (q spooler) Add(ctx context.Context, m *envelope.Message, body session.Body) error {
+	err := q.queue.Add(ctx, m, body.(*spool.Message))
+	switch {
+	case errors.Is(err, spool.ErrDiskFull), errors.Is(err, spool.ErrLowSpace):
+		return fmt.Errorf("%w: %w", session.ErrNoSpace, err)
+	case errors.Is(err, spool.ErrTooLarge):
+		return fmt.Errorf("%w: %w", session.ErrTooLarge, err)
+	}
+	return err
+}
+
+// newID returns the maker of ids that the configuration asks for.
+func (d *Daemon) newID() func() envelope.ID {
+	if d.startup.Environment.UUID.Version == 1 {
+		return envelope.NewTimeID
+	}
+	return envelope.NewID
+}
+
+func (d *Daemon) lookupPTR(ctx context.Context, ip netip.Addr) session.PTR {
+	name, err := d.resolver.ReverseName(ctx, ip)
+	if err != nil {
+		return session.PTR{}
+	}
+	return session.PTR{Name: name}
+}
+
+// health says why the process is not healthy.
+func (d *Daemon) health() error {
+	if d.draining.Load() {
+		return errors.New("stopping")
+	}
+	limits := d.current.Load().running.Monitor.Healthy.MaxMessages
+	if !limits.Upper.Set {
+		return nil
+	}
+	loaded := d.queue.Loaded()
+	switch {
+	case loaded > limits.Upper.Value:
+		d.crowded.Store(true)
+	case loaded < limits.Lower.Or(limits.Upper.Value):
+		d.crowded.Store(false)
+	}
+	if d.crowded.Load() {
+		return fmt.Errorf("%d messages in memory, the limit is %d", loaded, limits.Upper.Value)
+	}
+	return nil
+}
+
+// describe says what is in force, for operators.
+func (d *Daemon) describe(s *snapshot) control.Version {
+	v := control.Version{
+		Program: daemon.Version(), Path: d.startup.Environment.AppConf, Schema: s.running.Version,
+		Loaded: time.Now(), Generation: d.version.Generation + 1,
+	}
+	if data, err := d.options.Files.Read(v.Path); err == nil {
+		sum := sha256.Sum256(data)
+		v.Digest = hex.EncodeToString(sum[:])
+	}
+	return v
+}
