@@ -25,13 +25,15 @@ type Attempt struct {
 	Notify     envelope.Notify
 	ORcpt      string
 	Size       int64
+	Grouping   string // of the sub-queue, for connections pooled by it
 	Transport  *Transport
 	Overrides  *Overrides // from a pre-delivery hook; nil: none
 	Content    func() (Content, error)
 }
 
 // Content is the bytes of a message in canonical form: CRLF line ends, not
-// dot-stuffed. The last line may lack its CRLF.
+// dot-stuffed. The last line may lack its CRLF. It is opened anew for each
+// transaction, read from its start once, and closed.
 type Content interface {
 	io.WriterTo
 	io.ReaderAt
@@ -48,17 +50,47 @@ type Destination struct {
 
 // Host is one next hop with one address of it.
 type Host struct {
-	Name       string // MX host name without final dot, or the configured server
+	Name       string // MX host name without final dot, or the configured server; empty for an address
 	Addr       netip.AddrPort
 	Preference uint16
 	Secure     bool // the MX set and the address were validated by DNSSEC
 }
 
+// String returns the host as it is named in logs and reports.
+func (h *Host) String() string {
+	if h.Name == "" {
+		return h.Addr.String()
+	}
+	return h.Name + "[" + h.Addr.Addr().String() + "]:" + portText(h.Addr.Port())
+}
+
 // Overrides are the options of Try (spec hsl-phases.md 11.1) that replace what
 // the transport says. Nil and zero fields leave the transport's value.
 type Overrides struct {
-	Host           string
+	Host           string // as one of Transport.Servers
 	Port           uint16
 	Helo           string
 	ConnectTimeout time.Duration
+}
+
+// transport returns the settings for this attempt.
+func (a *Attempt) transport() *Transport {
+	o := a.Overrides
+	if o == nil || *o == (Overrides{}) {
+		return a.Transport
+	}
+	t := *a.Transport
+	if o.Host != "" {
+		t.Servers = []string{o.Host}
+	}
+	if o.Port != 0 {
+		t.Port = o.Port
+	}
+	if o.Helo != "" {
+		t.Helo = o.Helo
+	}
+	if o.ConnectTimeout > 0 {
+		t.ConnectTimeout = o.ConnectTimeout
+	}
+	return &t
 }

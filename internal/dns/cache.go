@@ -60,17 +60,19 @@ func (c *cache[K, V]) size() float64 {
 	return 0
 }
 
-// clear drops what match accepts.
-func (c *cache[K, V]) clear(match func(K) bool) {
+// clear drops what match accepts and returns how many those were.
+func (c *cache[K, V]) clear(match func(K) bool) (n int) {
 	store := c.store.Load()
 	if store == nil {
-		return
+		return 0
 	}
 	for k := range store.Keys() {
 		if match(k) {
 			store.Invalidate(k)
+			n++
 		}
 	}
+	return n
 }
 
 // question is what is asked, and the key of its answer.

@@ -70,6 +70,21 @@ func (r *Resolver) Destinations(ctx context.Context, s Search) ([]Host, error) {
 	return x.choose(ctx, r, &s)
 }
 
+// Hosts returns the addresses of hosts that are given by name or address, in
+// that order; Preference counts them from 0. Hosts without addresses are left
+// out as long as there is another.
+func (r *Resolver) Hosts(ctx context.Context, names []string, f Families, seed Seed) ([]Host, error) {
+	x := &exchanges{hosts: make([]exchange, len(names))}
+	each(len(names), func(i int) {
+		set, err := r.Addresses(ctx, names[i], f)
+		x.hosts[i] = exchange{MX{uint16(i), plain(names[i])}, set.Values, set.Secure, err}
+	})
+	if out := order(x.hosts, seed); len(out) > 0 {
+		return out, nil
+	}
+	return nil, x.why(ctx, r, x.hosts, f)
+}
+
 func literalDomain(domain string) (netip.Addr, bool) {
 	if a, ok := address.Literal(domain); ok {
 		return a, true

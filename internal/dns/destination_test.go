@@ -124,6 +124,29 @@ func TestDestinations(t *testing.T) {
 	}
 }
 
+func TestHosts(t *testing.T) {
+	r, _ := mailResolver(t)
+	for name, test := range map[string]struct {
+		names    []string
+		families dns.Families
+		want     []string
+		err      error
+	}{
+		"in the order given": {[]string{"b.three.example", "192.0.2.7", "A.three.example."}, 0,
+			[]string{"0 b.three.example 192.0.2.2", "1 192.0.2.7 192.0.2.7", "2 a.three.example 192.0.2.1"}, nil},
+		"one is missing":  {[]string{"gone.example", "a.three.example"}, 0, []string{"1 a.three.example 192.0.2.1"}, nil},
+		"all are missing": {[]string{"gone.example", "empty.example"}, 0, nil, dns.ErrNXDomain},
+		"hope remains":    {[]string{"gone.example", "broken.example"}, 0, nil, dns.ErrServer},
+		"other family":    {[]string{"mx.six.example"}, dns.IPv4, nil, dns.ErrFamily},
+		"other literal":   {[]string{"::1"}, dns.IPv4, nil, dns.ErrFamily},
+	} {
+		hosts, err := r.Hosts(short(t), test.names, test.families, dns.Seed{})
+		if !errors.Is(err, test.err) || cmp.Diff(test.want, show(hosts)) != "" {
+			t.Errorf("%s: got %q, %v", name, show(hosts), err)
+		}
+	}
+}
+
 func TestEqualHostsShuffle(t *testing.T) {
 	r, _ := mailResolver(t)
 	seen := map[string]bool{}

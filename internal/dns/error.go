@@ -1,7 +1,6 @@
 package dns
 
 import (
-	"context"
 	"errors"
 	"fmt"
 )
@@ -71,11 +70,6 @@ func Temporary(err error) bool {
 		}
 	}
 	return err != nil
-}
-
-// cancelled reports whether err says more about who asked than about the name.
-func cancelled(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, ErrStopped)
 }
 
 func isNoData(err error) bool { return errors.Is(err, ErrNoData) }

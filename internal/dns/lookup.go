@@ -30,11 +30,14 @@ const (
 )
 
 // Has reports whether addresses like a are wanted.
-func (f Families) Has(a netip.Addr) bool {
+func (f Families) Has(a netip.Addr) bool { return f == 0 || f&FamilyOf(a) != 0 }
+
+// FamilyOf returns the family of an address.
+func FamilyOf(a netip.Addr) Families {
 	if a.Is4() || a.Is4In6() {
-		return f == 0 || f&IPv4 != 0
+		return IPv4
 	}
-	return f == 0 || f&IPv6 != 0
+	return IPv6
 }
 
 // find asks for records and follows aliases over as many answers as it takes.
@@ -177,13 +180,9 @@ func (r *Resolver) ReverseName(ctx context.Context, a netip.Addr) (string, error
 	if err != nil {
 		return "", err
 	}
-	family := IPv6
-	if a.Is4() {
-		family = IPv4
-	}
 	err = &Error{Name: a.String(), Type: TypePTR, Reason: ErrNoData}
 	for _, name := range names.Values[:min(len(names.Values), maxReverse)] {
-		forward, ferr := r.Addresses(ctx, string(name), family)
+		forward, ferr := r.Addresses(ctx, string(name), FamilyOf(a))
 		if slices.Contains(forward.Values, a) {
 			return string(name), nil
 		}

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"context"
+	"iter"
 	"net"
 	"net/netip"
 	"strings"
@@ -137,14 +138,38 @@ func (r *Resolver) describe() {
 }
 
 // Clear forgets what is cached of a name and of the domains beneath it, or
-// everything when name is empty.
-func (r *Resolver) Clear(name string) {
+// everything when name is empty. It returns how many answers that were.
+func (r *Resolver) Clear(name string) int {
 	name = plain(name)
 	match := func(s string) bool {
 		return name == "" || s == name || strings.HasSuffix(s, "."+name)
 	}
-	r.answers.clear(func(q question) bool { return match(q.name) })
 	r.domains.clear(func(k domainKey) bool { return match(k.name) })
+	return r.answers.clear(func(q question) bool { return match(q.name) })
+}
+
+// Cached is one entry of the cache: an answer, or why there is none.
+type Cached struct {
+	Name   string
+	Type   Type
+	Answer *Answer // nil: Err says why
+	Err    error
+	Until  time.Time // when it will be asked for again
+}
+
+// Cached lists what the cache holds and may still be used, in no order.
+func (r *Resolver) Cached() iter.Seq[Cached] {
+	return func(yield func(Cached) bool) {
+		store, now := r.answers.store.Load(), time.Now()
+		if store == nil {
+			return
+		}
+		for q, k := range store.All() {
+			if now.Before(k.until) && !yield(Cached{q.name, q.typ, k.answer, k.err, k.until}) {
+				return
+			}
+		}
+	}
 }
 
 // Query asks for the records of one type at one name. An answer with any

@@ -90,9 +90,20 @@ func TestCacheBoundAndClear(t *testing.T) {
 		t.Errorf("size %v, evicts %d, maximum %v", size, m.CacheEvicts.Load(), m.CacheMaxSize())
 	}
 	asks(t, r, srv, "example", dns.TypeA)
-	r.Clear("other")
+	if n := r.Clear("other"); n != 0 {
+		t.Errorf("%d answers for other", n)
+	}
 	asks(t, r, srv, "example", dns.TypeA)
-	r.Clear("Example.")
+	listed := 0
+	for c := range r.Cached() {
+		if c.Answer == nil || c.Err != nil || !c.Until.After(time.Now()) {
+			t.Errorf("%+v", c)
+		}
+		listed++
+	}
+	if n := r.Clear("Example."); n != listed || n < 40 {
+		t.Errorf("%d listed, %d cleared", listed, n)
+	}
 	if n := asks(t, r, srv, "example", dns.TypeA); n != 2 || m.CacheSize() != 1 {
 		t.Errorf("asked %d times, %v left", n, m.CacheSize())
 	}

@@ -1,0 +1,230 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options are the settings of a Courier.
+type Options struct {
+	Hostname string // what to say in EHLO where nothing else is set
+	// Own, if set, tells mail exchanges that are ourselves, by name or address.
+	Own            func(name string, a netip.Addr) bool
+	PoolSize       int        // idle connections kept; zero: none
+	PoolPolicy     PoolPolicy // what pooled connections are filed under
+	MaxConnections int        // what the queue allows; for metrics only
+	// Dial, if set, opens connections in place of the system. source is nil
+	// when the system is to choose.
+	Dial func(ctx context.Context, source *Source, remote netip.AddrPort) (net.Conn, error)
+}
+
+// Events are facts that leave a Courier. They are called on the goroutine of the
+// attempt and must not block. Nil fields are not called.
+type Events struct {
+	// Connecting is called before each connect. source is nil when the system
+	// chooses.
+	Connecting func(a *Attempt, source *Source, h *Host)
+}
+
+// Courier carries out attempts. It is safe for concurrent use.
+type Courier struct {
+	resolver Resolver
+	events   Events
+	settings atomic.Pointer[Options]
+	profiles sync.Map // *Transport → *profile, emptied by Configure
+	lastID   atomic.Uint64
+	pool     *pool
+	metrics  Metrics
+}
+
+// maxHosts is how many addresses one attempt goes to. A domain with more has
+// others for its retries, as the order changes with them.
+const maxHosts = 10
+
+// New returns a Courier that finds hosts with r.
+func New(r Resolver, o Options, e Events) *Courier {
+	c := &Courier{resolver: r, events: e}
+	c.lastID.Store(rand.Uint64() >> 1)
+	c.pool = newPool(&c.metrics)
+	c.metrics.MaxConcurrent = func() float64 { return float64(c.settings.Load().MaxConnections) }
+	c.metrics.PoolMaxSize = func() float64 { return float64(c.settings.Load().PoolSize) }
+	c.Configure(o)
+	return c
+}
+
+// Configure replaces the settings. Attempts that run finish with the old ones.
+func (c *Courier) Configure(o Options) {
+	if o.Dial == nil {
+		o.Dial = dial
+	}
+	c.settings.Store(&o)
+	c.pool.resize(o.PoolSize)
+	c.profiles.Clear()
+}
+
+// Start begins the upkeep of the pool, which ends with Stop or ctx.
+func (c *Courier) Start(ctx context.Context) { c.pool.start(ctx) }
+
+// Stop closes the connections that idle and waits until that is done. Attempts
+// should have ended before; what they hold is closed as they end.
+func (c *Courier) Stop() { c.pool.stop() }
+
+// Metrics returns the live counters, to be registered once.
+func (c *Courier) Metrics() *Metrics { return &c.metrics }
+
+// profile returns the settings for an attempt.
+func (c *Courier) profile(a *Attempt) (*profile, error) {
+	var base *profile
+	if v, ok := c.profiles.Load(a.Transport); ok {
+		base = v.(*profile)
+	} else {
+		p, err := newProfile(a.Transport)
+		if err != nil {
+			return nil, err
+		}
+		v, _ := c.profiles.LoadOrStore(a.Transport, p)
+		base = v.(*profile)
+	}
+	if t := a.transport(); t != a.Transport {
+		return base.override(t), nil
+	}
+	return base, nil
+}
+
+// Deliver tries the hosts of d in order until one takes or refuses the message.
+// It ends early when ctx does.
+func (c *Courier) Deliver(ctx context.Context, a *Attempt, d *Destination) Outcome {
+	start := time.Now()
+	out := c.deliver(ctx, a, d)
+	out.Duration = time.Since(start)
+	return *out
+}
+
+func (c *Courier) deliver(ctx context.Context, a *Attempt, d *Destination) *Outcome {
+	p, err := c.profile(a)
+	if err != nil {
+		return verdict(StageConnect, KindConfig, codeConfig, "the transport cannot be used", err)
+	}
+	m, out := newParcel(a)
+	if out != nil {
+		return out
+	}
+	var best *Outcome
+	for i := range d.Hosts[:min(len(d.Hosts), maxHosts)] {
+		out := c.try(ctx, m, p, &d.Hosts[i])
+		if ctx.Err() != nil && out.Status != Delivered && !out.FromPeer {
+			conn := out.Connection
+			out = interrupted(out.Stage, context.Cause(ctx))
+			out.Connection = conn
+			return out
+		}
+		if out.Stage >= StageMail {
+			return out
+		}
+		best = better(best, out)
+	}
+	if best == nil {
+		return verdict(StageConnect, KindConfig, codeConfig, "there is no host to connect to", nil)
+	}
+	return best
+}
+
+// try makes an attempt at one host, from the first source address that this
+// machine has.
+func (c *Courier) try(ctx context.Context, m *parcel, p *profile, h *Host) *Outcome {
+	var out *Outcome
+	for _, source := range p.sources(h.Addr.Addr()) {
+		out = c.tryFrom(ctx, m, route{p, h, source})
+		if !errors.Is(out.Err, ErrNoSource) {
+			return out
+		}
+	}
+	if out == nil {
+		return verdict(StageConnect, KindConfig, codeConfig, "there is no source address of the host's address family", nil)
+	}
+	return out
+}
+
+// route is a way to a host.
+type route struct {
+	*profile
+	host   *Host
+	source *Source // nil: the system's choice
+}
+
+// tryFrom sends on a pooled connection if there is one, and on a new one
+// otherwise, or when the peer had closed the pooled one before it said anything
+// of this message.
+func (c *Courier) tryFrom(ctx context.Context, m *parcel, r route) *Outcome {
+	key := c.poolKey(m.Attempt, r)
+	if r.Pooling.Enabled {
+		if cl := c.pool.take(key, m); cl != nil {
+			cl.route = r
+			out := c.carry(ctx, cl, m, key)
+			if !cl.stale {
+				return out
+			}
+			c.metrics.PoolStale.Inc()
+		}
+	}
+	cl, out := c.open(ctx, m.Attempt, r)
+	if out != nil {
+		return out
+	}
+	return c.carry(ctx, cl, m, key)
+}
+
+// carry runs one transaction and pools or closes the connection.
+func (c *Courier) carry(ctx context.Context, cl *client, m *parcel, key poolKey) *Outcome {
+	stop := context.AfterFunc(ctx, func() { cl.raw.Close() })
+	out := cl.transact(m)
+	out.Connection = cl.info
+	if !stop() {
+		cl.broken = true
+	}
+	if cl.stale || !cl.reusable() || !c.pool.put(key, cl) {
+		cl.close()
+	}
+	return out
+}
+
+// open connects to a host and speaks with it up to MAIL. A TLS handshake that
+// fails where clear text will do is answered by a second connection without.
+func (c *Courier) open(ctx context.Context, a *Attempt, r route) (*client, *Outcome) {
+	cl, out := c.connect(ctx, a, r, "")
+	if out != nil && cl != nil && cl.fallBack {
+		cl, out = c.connect(ctx, a, r, cl.info.TLS.Error)
+	}
+	return cl, out
+}
+
+// connect makes one connection. noTLS, if not empty, says why TLS is not to be
+// tried. After a failure the client is closed, and only good to look at.
+func (c *Courier) connect(ctx context.Context, a *Attempt, r route, noTLS string) (*client, *Outcome) {
+	if c.events.Connecting != nil {
+		c.events.Connecting(a, r.source, r.host)
+	}
+	conn, out := c.dial(ctx, r)
+	if out != nil {
+		out.Connection = r.describe()
+		return nil, out
+	}
+	cl := newClient(c, conn, r)
+	cl.info.TLS.Error = noTLS
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	out = cl.begin(a)
+	if !stop() {
+		cl.broken = true
+	}
+	if out != nil {
+		out.Connection = cl.info
+		cl.close()
+	}
+	return cl, out
+}

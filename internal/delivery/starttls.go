@@ -1,0 +1,178 @@
+package delivery
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// needsTLS reports whether a message must not leave in clear text.
+func (c *client) needsTLS(a *Attempt) bool { return c.TLS.Mode.required() || a.RequireTLS }
+
+// secure starts TLS as the policy wants it.
+func (c *client) secure(a *Attempt) *Outcome {
+	switch mode := c.TLS.Mode; {
+	case mode == TLSDANERequire:
+		return verdict(StageSTARTTLS, KindDANE, codeTLS, "no validated TLSA record of the host is known", nil)
+	case mode == TLSDisabled && !a.RequireTLS:
+		return nil
+	case c.info.TLS.Error != "": // this is the connection that does without
+		return nil
+	case !c.ext.Has("STARTTLS"):
+		return c.withoutTLS(a, "the host does not offer STARTTLS")
+	}
+	r, out := c.ask(StageSTARTTLS, "STARTTLS")
+	switch {
+	case out != nil:
+		return out
+	case r.Code == 220:
+		return c.startTLS(a)
+	case c.broken || c.needsTLS(a):
+		out = refusal(StageSTARTTLS, r)
+		out.Status = Deferred // says nothing of the message
+		return out
+	}
+	c.info.TLS.Error = "STARTTLS was refused: " + r.String()
+	return nil
+}
+
+// withoutTLS decides about a host that has none.
+func (c *client) withoutTLS(a *Attempt, text string) *Outcome {
+	switch {
+	case a.RequireTLS: // RFC 8689 §4.2.1
+		return verdict(StageSTARTTLS, KindTLS, codeRequireTLS, text+", and the message requires TLS", nil)
+	case c.needsTLS(a):
+		return verdict(StageSTARTTLS, KindTLS, codeTLS, text, nil)
+	}
+	return nil
+}
+
+var (
+	errInjected = errors.New("delivery: clear text after the reply to STARTTLS")
+	errUntrust  = errors.New("delivery: certificate")
+)
+
+// startTLS does the handshake and greets the host again.
+func (c *client) startTLS(a *Attempt) *Outcome {
+	verify := c.TLS.Mode.verified() || a.RequireTLS
+	conn := tls.Client(c.raw, c.tlsConfig(verify, a.RequireTLS))
+	err := errInjected
+	if c.in.Buffered() == 0 { // else somebody has slipped in replies before the encryption begins
+		if err = c.raw.SetDeadline(time.Now().Add(c.timeouts[StageSTARTTLS])); err == nil {
+			err = conn.Handshake()
+		}
+	}
+	if err != nil {
+		return c.handshakeFailure(a, err)
+	}
+	c.conn = conn
+	c.in.Reset(conn)
+	c.ext = nil
+	c.info.TLS = describeTLS(conn.ConnectionState())
+	c.info.TLS.Verified = verify
+	c.authentic = a.RequireTLS || verify && (c.TLS.VerifyHost || len(c.TLS.VerifyNames) > 0)
+	// RFC 3207 §4.2: what was said before is void. LMTP says LHLO again.
+	if out := c.hello(a); out != nil {
+		return out
+	}
+	if a.RequireTLS && !c.ext.Has("REQUIRETLS") {
+		return verdict(StageSTARTTLS, KindTLS, codeRequireTLS,
+			"the host does not offer REQUIRETLS, which the message requires", nil)
+	}
+	return nil
+}
+
+func (c *client) handshakeFailure(a *Attempt, err error) *Outcome {
+	c.broken = true
+	text := "TLS handshake failed: " + tlsText(err)
+	code := codeTLS
+	if a.RequireTLS && errors.Is(err, errUntrust) {
+		code = codeRequireTLS
+	}
+	c.fallBack = !c.needsTLS(a)
+	c.info.TLS.Error = text
+	return verdict(StageSTARTTLS, KindTLS, code, text, fmt.Errorf("delivery: TLS handshake with %s: %w", c.host, err))
+}
+
+func tlsText(err error) string {
+	switch causeOf(err) {
+	case ErrTimeout:
+		return "timed out"
+	case ErrClosed:
+		return "connection closed by the host"
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "delivery: "), "tls: ")
+}
+
+// tlsConfig adds to the profile's configuration what depends on the host.
+func (c *client) tlsConfig(verify, byName bool) *tls.Config {
+	cfg := c.profile.tls
+	if !verify && (!c.TLS.SNIHost || c.TLS.SNIName != "") {
+		return cfg
+	}
+	cfg = cfg.Clone()
+	host := c.host.Name
+	if host == "" {
+		host = c.host.Addr.Addr().String()
+	}
+	if c.TLS.SNIHost && c.TLS.SNIName == "" {
+		cfg.ServerName = host // crypto/tls leaves addresses out
+	}
+	if verify {
+		names := c.TLS.VerifyNames
+		if c.TLS.VerifyHost || byName && len(names) == 0 {
+			names = append([]string{host}, names...)
+		}
+		cfg.VerifyConnection = func(s tls.ConnectionState) error { return c.verify(s, names) }
+	}
+	return cfg
+}
+
+// verify checks the certificate of a host, also of a resumed session: that an
+// authority which we trust has signed it and, if there are names, that it is for
+// one of them.
+func (c *client) verify(s tls.ConnectionState, names []string) error {
+	if len(s.PeerCertificates) == 0 {
+		return fmt.Errorf("%w is missing", errUntrust)
+	}
+	leaf := s.PeerCertificates[0]
+	o := x509.VerifyOptions{Roots: c.roots, Intermediates: x509.NewCertPool()}
+	for _, i := range s.PeerCertificates[1:] {
+		o.Intermediates.AddCert(i)
+	}
+	if _, err := leaf.Verify(o); err != nil {
+		return fmt.Errorf("%w is not trusted: %w", errUntrust, err)
+	}
+	for _, n := range names {
+		if leaf.VerifyHostname(n) == nil {
+			return nil
+		}
+	}
+	if len(names) > 0 {
+		return fmt.Errorf("%w is not valid for %s", errUntrust, strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// describeTLS names what was agreed on, as Received fields and logs do.
+func describeTLS(s tls.ConnectionState) TLSInfo {
+	info := TLSInfo{
+		Started:  true,
+		Protocol: strings.Replace(tls.VersionName(s.Version), "TLS ", "TLSv", 1),
+		Cipher:   tls.CipherSuiteName(s.CipherSuite),
+	}
+	for _, c := range []struct {
+		part string
+		bits int
+	}{{"AES_128", 128}, {"AES_256", 256}, {"CHACHA20", 256}, {"3DES", 168}, {"RC4", 128}} {
+		if strings.Contains(info.Cipher, c.part) {
+			info.KeySize = c.bits
+			break
+		}
+	}
+	info.Protocol = strings.TrimSuffix(info.Protocol, ".0") // TLSv1
+	return info
+}
