@@ -17,7 +17,8 @@ type load struct {
 	messages    int
 	lasting     time.Duration
 	size        int // bytes; that of the benchmark if zero
-	domains     int // of the recipients; 1 if zero
+	senders     int // domains that mail comes from; 1 if zero
+	domains     int // domains that it goes to; 1 if zero
 }
 
 // sent is what came of it.
@@ -29,7 +30,7 @@ type sent struct {
 // send runs the load against an SMTP server. That a message is refused is an
 // error: figures with refused mail in them would compare different work.
 func (b *bench) send(ctx context.Context, address string, l load) (sent, error) {
-	from, err := source.ParsePattern("sender@example.com", 1)
+	from, err := source.ParsePattern("sender@s%d.example.com", l.senders)
 	if err != nil {
 		return sent{}, err
 	}
