@@ -31,14 +31,17 @@ func (c *checker) failAt(line, column int, at *place, format string, args ...any
 
 // check reports whether n satisfies s.
 func (c *checker) check(n *Node, s *Schema, at *place, pattern string) {
+	if n.fromEnv && s.Type.Has("string") && !s.accepts(n) {
+		n.Kind = String // a password of digits, say
+	}
 	switch {
 	case n.Kind == Deferred:
 	case s.Scalar != "":
 		if err := checkScalar(n, s); err != nil {
 			c.fail(n, at, "%w", err)
 		}
-	case !s.Type.Has(n.jsonType()) && (n.Kind != Int || !s.Type.Has("number")):
-		c.fail(n, at, "want %s, got %s", s.want(), n.got())
+	case !s.accepts(n):
+		c.fail(n, at, "want %s, got %s", s.want(), s.got(n))
 	case n.Kind == Map:
 		c.checkMap(n, s, at, pattern)
 	case n.Kind == List:
@@ -53,12 +56,25 @@ func (n *Node) jsonType() string {
 	return [...]string{"null", "boolean", "integer", "number", "string", "array", "object", "string"}[n.Kind]
 }
 
-// got describes a value in a message without repeating a long one.
-func (n *Node) got() string {
-	switch {
-	case n.Kind == List || n.Kind == Map || n.Kind == Null:
+// accepts reports whether the type of n is one of those of s.
+func (s *Schema) accepts(n *Node) bool {
+	return s.Type.Has(n.jsonType()) || n.Kind == Int && s.Type.Has("number")
+}
+
+// got describes a value in a message, unless it is secret.
+func (s *Schema) got(n *Node) string {
+	if s.Secret {
 		return n.Kind.String()
-	case n.Kind == String:
+	}
+	return n.got()
+}
+
+// got describes a value without repeating a long one.
+func (n *Node) got() string {
+	switch n.Kind {
+	case List, Map, Null:
+		return n.Kind.String()
+	case String:
 		return "the string " + strconv.Quote(shorten(n.Text))
 	default:
 		return shorten(n.Text)
@@ -131,10 +147,10 @@ func (c *checker) failEnum(n *Node, s *Schema, at *place) {
 		words = append(words, fmt.Sprint(v))
 	}
 	if near := nearest(n.Text, words); near != "" && n.Kind == String {
-		c.fail(n, at, "want %s, got %s; did you mean %q?", s.want(), n.got(), near)
+		c.fail(n, at, "want %s, got %s; did you mean %q?", s.want(), s.got(n), near)
 		return
 	}
-	c.fail(n, at, "want %s, got %s", s.want(), n.got())
+	c.fail(n, at, "want %s, got %s", s.want(), s.got(n))
 }
 
 func (c *checker) checkNumber(n *Node, s *Schema, at *place) {
@@ -163,7 +179,7 @@ func (c *checker) checkString(n *Node, s *Schema, at *place) {
 	case s.MaxLength != nil && length > *s.MaxLength:
 		c.fail(n, at, "longer than %d characters", *s.MaxLength)
 	case s.Pattern != "" && !s.matches(n.Text):
-		c.fail(n, at, "want %s, got %s", s.Expected, n.got())
+		c.fail(n, at, "want %s, got %s", s.Expected, s.got(n))
 	}
 }
 

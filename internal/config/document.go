@@ -142,6 +142,8 @@ func (d *Document) checkVersion(c *checker) Warnings {
 	case n == nil:
 		c.failAt(0, 0, nil, "%w", ErrMissingVersion)
 		return nil
+	case n.fromEnv:
+		n.Kind = String
 	case n.Kind == Int || n.Kind == Float:
 		c.fail(n, at, "must be a string; write version: %q", n.Text)
 		return nil

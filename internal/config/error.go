@@ -39,10 +39,7 @@ type Error struct {
 
 // Error returns file:line:column: path: text.
 func (e *Error) Error() string {
-	if e.Path == "" {
-		return e.Position.String() + ": " + e.Err.Error()
-	}
-	return e.Position.String() + ": " + e.Path + ": " + e.Err.Error()
+	return e.String() + ": " + prefixed(e.Path, e.Err.Error())
 }
 
 // Unwrap returns the mistake without its place.

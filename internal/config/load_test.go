@@ -76,11 +76,6 @@ spool: { fsync: !Env "${FSYNC:false}", path: !Env "/var/${NAME}/q" }
 `
 	env := map[string]string{"MASK": "191", "NAME": "x", "VERSION": "6.9"}
 	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
-	_, _, err := Parse("f", []byte(text), SMTPD, LoadOptions{EnvSubstitution: true, Getenv: lookup})
-	if err == nil || !strings.Contains(err.Error(), "version: must be a string") {
-		t.Errorf("a version that is a number after substitution: %v", err)
-	}
-	text = strings.Replace(text, `!Env "${VERSION:6.9}"`, `"6.9"`, 1)
 	text = strings.Replace(text, `local${N:1}`, `local1`, 1)
 	doc, _, err := Parse("f", []byte(text), SMTPD, LoadOptions{EnvSubstitution: true, Getenv: lookup})
 	if err != nil {
@@ -101,8 +96,32 @@ spool: { fsync: !Env "${FSYNC:false}", path: !Env "/var/${NAME}/q" }
 	if err := doc.Decode(&s); err != nil {
 		t.Fatal(err)
 	}
-	if s.Environment.Syslog.Mask != 191 || s.Environment.Syslog.Facility != "local1" || s.Spool.Fsync || s.Spool.Path != "/var/x/q" {
+	if doc.Version != (Version{6, 9}) || s.Environment.Syslog.Mask != 191 || s.Environment.Syslog.Facility != "local1" || s.Spool.Fsync || s.Spool.Path != "/var/x/q" {
 		t.Errorf("got %+v", s)
+	}
+}
+
+// TestEnvString takes digits for a string where only a string can stand.
+func TestEnvString(t *testing.T) {
+	text := "version: \"6.9\"\nservers: [{ id: !Env \"${ID:25}\", priority: !Env \"${P:x}\", apikeys: [!Env \"${KEY:1234}\"] }]\n"
+	_, _, err := Parse("f", []byte(text), SMTPDApp, LoadOptions{EnvSubstitution: true})
+	if want := `f:2:44: servers[0].priority: want one of 0, 1, got the string "x"`; err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+// TestSecrets keeps what must not be logged out of messages.
+func TestSecrets(t *testing.T) {
+	for kind, text := range map[Kind]string{
+		SMTPDApp: "servers: [{ id: a, apikeys: [314159, s3cret: x] }]\ntransportgroups: [{ id: a, session: { auth: { password: 314159 } } }]\n" +
+			"pki: { private: [{ id: a, privatekey: s3cret }, { id: b, privatekey: { data: 314159 } }] }\nmonitor: { apikeys: 314159 }",
+		RateD: "key: s3cret",
+		API:   "authentication: { secret: 314159 }",
+	} {
+		_, _, err := Parse("f", []byte("version: \"6.9\"\n"+text+"\n"), kind, LoadOptions{})
+		if err == nil || strings.Contains(err.Error(), "314159") || strings.Contains(err.Error(), "\"s3cret\"") {
+			t.Errorf("%s: %v", kind, err)
+		}
 	}
 }
 

@@ -35,6 +35,8 @@ type Node struct {
 	Entries []Entry // of a Map, in the order of the file
 	Line    int
 	Column  int
+
+	fromEnv bool // Text comes from the environment, and Kind is a guess
 }
 
 // Entry is one key of a mapping and its value.

@@ -213,7 +213,8 @@ func (p *parser) failTag(n *yaml.Node, at *place) {
 }
 
 // env substitutes the variables of a scalar with the tag !Env. The result gets
-// the type that it would have if it were written in the file.
+// the type that it would have if it were written in the file, except that it is
+// a string where only a string can stand.
 func (p *parser) env(n *Node, at *place) *Node {
 	if p.options.DeferEnv {
 		n.Kind, p.waiting = Deferred, true
@@ -228,7 +229,7 @@ func (p *parser) env(n *Node, at *place) *Node {
 		p.fail(n.Line, n.Column, at, err)
 		return nil
 	}
-	n.Text, n.Kind = text, resolve(text)
+	n.Text, n.Kind, n.fromEnv = text, resolve(text), true
 	return n
 }
 

@@ -173,10 +173,10 @@ func FormatDuration(d time.Duration) string {
 	}
 	var b strings.Builder
 	for _, u := range durationUnits {
-		if n := d / u.length; n > 0 {
-			b.WriteString(strconv.FormatInt(int64(n), 10))
+		if n := int64(d / u.length); n > 0 {
+			b.WriteString(strconv.FormatInt(n, 10))
 			b.WriteByte(u.letter)
-			d -= n * u.length
+			d %= u.length
 		}
 	}
 	return b.String()

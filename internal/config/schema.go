@@ -50,6 +50,7 @@ type Schema struct {
 	MovedTo  string `json:"x-moved-to"` // older spelling of this path, taken from the same mapping
 	Absent   string `json:"x-default"`  // what holds when the key is absent, where no value says it
 	Own      bool   `json:"x-own"`      // an extension of ours
+	Secret   bool   `json:"x-secret"`   // messages must not show the value
 
 	never bool // the schema false, which nothing satisfies
 }
@@ -194,6 +195,7 @@ func (r *resolver) follow(s *Schema, depth int) {
 	}
 	if s.Items != nil {
 		s.Items.Own = s.Items.Own || s.Own
+		s.Items.Secret = s.Items.Secret || s.Secret
 	}
 	r.follow(s.Items, depth+1)
 	r.follow(s.AdditionalProperties, depth+1)
@@ -214,6 +216,7 @@ func (r *resolver) replace(s *Schema) {
 		s.Default = own.Default
 	}
 	s.Absent, s.MovedTo, s.Own = own.Absent, own.MovedTo, own.Own
+	s.Secret = s.Secret || own.Secret
 	if s.Ref != "" { // a definition that is itself a reference
 		r.replace(s)
 	}

@@ -113,7 +113,7 @@ func TestKeywords(t *testing.T) {
 	known := map[string]bool{}
 	for _, word := range strings.Fields("$schema $id $ref title description default type format enum pattern minLength maxLength " +
 		"minimum maximum properties required additionalProperties propertyNames minProperties maxProperties items minItems " +
-		"oneOf anyOf not definitions x-type x-expected x-unique x-moved-to x-default x-own") {
+		"oneOf anyOf not definitions x-type x-expected x-unique x-moved-to x-default x-own x-secret") {
 		known[word] = true
 	}
 	names, err := fs.Glob(schema.Files, "*.json")
@@ -147,7 +147,7 @@ func checkKeywords(t *testing.T, path string, v any, known map[string]bool) {
 		if !known[word] {
 			t.Errorf("%s: unknown keyword %q", path, word)
 		}
-		if isRef && !slices.Contains([]string{"$ref", "description", "default", "x-default", "x-own", "x-moved-to"}, word) {
+		if isRef && !slices.Contains([]string{"$ref", "description", "default", "x-default", "x-own", "x-secret", "x-moved-to"}, word) {
 			t.Errorf("%s: %q beside $ref has no effect", path, word)
 		}
 		switch word {

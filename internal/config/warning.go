@@ -33,7 +33,7 @@ func (w Warnings) Lines() []string {
 	var lines []string
 	for _, one := range w {
 		if one.Concern == NewerVersion || one.Concern == Dangling {
-			lines = append(lines, one.Position.String()+": "+prefixed(one.Path, one.Text))
+			lines = append(lines, one.String()+": "+prefixed(one.Path, one.Text))
 		}
 	}
 	lines = append(lines, w.keyLines(NotObeyed, "settings without effect yet: ")...)

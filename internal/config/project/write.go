@@ -1,7 +1,9 @@
 package project
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -18,7 +20,7 @@ func writeAll(dir string, files map[string][]byte) (err error) {
 	if err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
-	defer os.RemoveAll(stage) //nolint:errcheck // what matters has been renamed
+	defer os.RemoveAll(stage) // what matters has been renamed
 	s := swap{stage: stage}
 	for path, data := range files {
 		if err := s.add(path, data); err != nil {
@@ -50,11 +52,11 @@ func (s *swap) add(path string, data []byte) error {
 		return err
 	}
 	if _, err := f.Write(data); err != nil {
-		f.Close() //nolint:errcheck // the write has failed already
+		f.Close()
 		return err
 	}
 	if err := f.Sync(); err != nil {
-		f.Close() //nolint:errcheck // the sync has failed already
+		f.Close()
 		return err
 	}
 	return f.Close()
@@ -76,7 +78,7 @@ func (m move) apply() error {
 	if err := os.MkdirAll(filepath.Dir(m.path), 0o755); err != nil {
 		return err
 	}
-	if err := os.Link(m.path, m.old); err != nil && !os.IsNotExist(err) {
+	if err := os.Link(m.path, m.old); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return os.Rename(m.staged, m.path)
@@ -85,6 +87,6 @@ func (m move) apply() error {
 // revert puts the predecessor back. There is nothing left to do about an error.
 func (m move) revert() {
 	if os.Rename(m.old, m.path) != nil {
-		os.Remove(m.path) //nolint:errcheck // see above
+		os.Remove(m.path)
 	}
 }
