@@ -134,7 +134,8 @@ func (s *session) ready() error {
 		}
 		m.ConnectionsFailed.Inc()
 		s.source.failures.add("no connection: " + plainText(err))
-		if time.Since(begin)+pause(n) > o.Reconnect || !wait(s.issue, pause(n)) {
+		left := o.Reconnect - time.Since(begin)
+		if left <= 0 || !wait(s.issue, min(pause(n), left)) {
 			return err
 		}
 	}
