@@ -62,7 +62,7 @@ func run(args []string) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(os.Stderr, "%s: %v\n", ran.CommandPath(), err)
+	fmt.Fprintf(os.Stderr, "%s: %v\n", ran.Name(), err)
 	return exitCodeOf(err)
 }
 

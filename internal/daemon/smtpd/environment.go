@@ -129,7 +129,7 @@ func (l *Listener) socket() (server.Socket, error) {
 
 func (d *Daemon) openControl() error {
 	c := &d.startup.Environment.ControlSocket
-	o := control.Options{Parts: d.parts(), Events: d.controlEvents(), Metrics: new(control.Metrics)}
+	o := control.Options{Events: d.controlEvents(), Metrics: new(control.Metrics)}
 	switch {
 	case c.Port != 0:
 		o.Address = netip.AddrPortFrom(c.Address, c.Port)

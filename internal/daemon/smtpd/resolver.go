@@ -29,7 +29,7 @@ func (r resolver) Answers(yield func(control.Answer) bool) {
 		if c.Answer != nil {
 			a.Secure = c.Answer.Secure
 			for _, record := range c.Answer.Records {
-				a.Records = append(a.Records, record.String())
+				a.Records = append(a.Records, record.Data.String())
 			}
 		}
 		if err := errors.Join(c.Err, failure(c.Answer)); err != nil {

@@ -43,6 +43,9 @@ func (d *Daemon) build(first *snapshot) (err error) {
 	for _, m := range []any{process, queueMetrics, d.courier.Metrics(), d.resolver.Metrics(), &d.store.Metrics} {
 		d.registry.Register(m)
 	}
+	if d.control != nil {
+		d.control.Provide(d.parts())
+	}
 	if d.monitorSocket != nil {
 		d.monitor = telemetry.NewMonitor(&d.registry, d.health, d.log.Logger)
 		d.monitor.Debug("/debug/sessions", d.serveSessions)

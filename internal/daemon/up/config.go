@@ -69,7 +69,7 @@ func WriteConfig(o Options, dir string) ([]string, error) {
 		return nil, fmt.Errorf("up: %w", err)
 	}
 	for _, path := range paths {
-		if err := vfs.WriteAtomic(vfs.OS{}, path, rendered[filepath.Base(path)], 0o644); err != nil {
+		if err := vfs.WriteAtomic(vfs.OS, path, rendered[filepath.Base(path)], 0o644); err != nil {
 			return nil, err
 		}
 	}
