@@ -27,16 +27,15 @@ func newConfigCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    build,
 	}
-	flags := c.PersistentFlags()
-	flags.StringVarP(&options.Dir, "directory", "C", "", "project `folder` (default the working folder)")
-	flags.StringVar(&options.Source, "src-dir", "src", "`folder` of sources")
-	flags.StringVar(&options.Dist, "dist-dir", "dist", "`folder` of packed files")
-	c.AddCommand(
-		&cobra.Command{Use: "build", Short: "Pack the project", Args: cobra.NoArgs, RunE: build},
-		newUnpackCommand(&options),
-		newCheckCommand(),
-		newSchemaCommand(),
-	)
+	packing := &cobra.Command{Use: "build", Short: "Pack the project", Args: cobra.NoArgs, RunE: build}
+	unpacking := newUnpackCommand(&options)
+	for _, one := range []*cobra.Command{c, packing, unpacking} {
+		flags := one.Flags()
+		flags.StringVarP(&options.Dir, "directory", "C", "", "project `folder` (default the working folder)")
+		flags.StringVar(&options.Source, "src-dir", "src", "`folder` of sources")
+		flags.StringVar(&options.Dist, "dist-dir", "dist", "`folder` of packed files")
+	}
+	c.AddCommand(packing, unpacking, newCheckCommand(), newSchemaCommand())
 	return c
 }
 

@@ -101,15 +101,16 @@ func (f file) content() ([]byte, error) {
 // of config.Kinds. On any error the folder of packed files is as it was; the
 // error holds all mistakes that were found.
 func Build(options Options) ([]string, error) {
-	packed, variables, err := pack(options)
+	packed, docs, err := pack(options)
 	if err != nil {
 		return nil, err
 	}
 	if len(packed) == 0 {
 		return nil, fmt.Errorf("config: no configuration in %s", options.source("config"))
 	}
-	if options.Check != nil && !variables {
+	if options.Check != nil && !haveVariables(docs) {
 		if err := options.Check(options.dist(), packed); err != nil {
+			relocate(err, docs)
 			return nil, err
 		}
 	}
@@ -129,10 +130,10 @@ func Build(options Options) ([]string, error) {
 	return written, nil
 }
 
-// pack returns the packed text of every kind that the project has, and whether
-// one of them has variables.
-func pack(options Options) (packed map[config.Kind][]byte, variables bool, err error) {
-	packed = map[config.Kind][]byte{}
+// pack returns the packed text of every kind that the project has, and the
+// documents that they were made from, by the path that the packed file gets.
+func pack(options Options) (map[config.Kind][]byte, map[string]*config.Document, error) {
+	packed, docs := map[config.Kind][]byte{}, map[string]*config.Document{}
 	var mistakes []error
 	for _, kind := range config.Kinds() {
 		path := options.source("config", string(kind)+".yaml")
@@ -141,7 +142,7 @@ func pack(options Options) (packed map[config.Kind][]byte, variables bool, err e
 			continue
 		}
 		if err != nil {
-			return nil, false, fmt.Errorf("config: %w", err)
+			return nil, nil, fmt.Errorf("config: %w", err)
 		}
 		doc, _, err := config.Parse(path, data, kind, config.LoadOptions{DeferEnv: true})
 		if err == nil && kind == config.SMTPDApp {
@@ -151,10 +152,35 @@ func pack(options Options) (packed map[config.Kind][]byte, variables bool, err e
 			mistakes = append(mistakes, err)
 			continue
 		}
-		variables = variables || doc.Variables
-		packed[kind] = data
+		packed[kind], docs[options.dist(string(kind)+".yaml")] = data, doc
 	}
-	return packed, variables, errors.Join(mistakes...)
+	return packed, docs, errors.Join(mistakes...)
+}
+
+func haveVariables(docs map[string]*config.Document) bool {
+	for _, doc := range docs {
+		if doc.Variables {
+			return true
+		}
+	}
+	return false
+}
+
+// relocate makes mistakes in packed files point to the sources, which are what
+// somebody will mend.
+func relocate(err error, docs map[string]*config.Document) {
+	switch e := err.(type) { //nolint:errorlint // the tree is walked by hand
+	case *config.Error:
+		if doc := docs[e.File]; doc != nil {
+			e.Position = doc.Errorf(e.Path, "").Position
+		}
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			relocate(one, docs)
+		}
+	case interface{ Unwrap() error }:
+		relocate(e.Unwrap(), docs)
+	}
 }
 
 // packApp puts scripts and files into the running configuration.

@@ -267,6 +267,17 @@ func TestBuildAsks(t *testing.T) {
 	if _, err := Build(options); !errors.Is(err, refusal) {
 		t.Errorf("got %v", err)
 	}
+	options.Check = func(dist string, files map[config.Kind][]byte) error {
+		doc, _, err := config.Parse(filepath.Join(dist, "smtpd-app.yaml"), files[config.SMTPDApp], config.SMTPDApp, config.LoadOptions{})
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("check: %w", config.Errors{doc.Errorf("servers[1].id", "no")}.Err())
+	}
+	_, err := Build(options)
+	if want := "src/config/smtpd-app.yaml:12:9: servers[1].id: no"; err == nil || !strings.HasSuffix(errors.Unwrap(err).Error(), want) {
+		t.Errorf("got %v, want the source: %s", err, want)
+	}
 }
 
 // TestUnpack packs what it has taken apart to the same bytes.
