@@ -49,7 +49,7 @@ func sinkProgram(t *testing.T, args ...string) (address string, interrupt func()
 	if err != nil {
 		t.Fatalf("the sink ended early: %v", (<-ended).err)
 	}
-	go io.Copy(io.Discard, lines)
+	go func() { _, _ = io.Copy(io.Discard, lines) }()
 	return strings.TrimSpace(strings.TrimPrefix(line, "listening on ")), interrupt, func() (string, error) {
 		r := <-ended
 		return r.out, r.err

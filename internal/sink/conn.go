@@ -46,7 +46,7 @@ type session struct {
 	tx            transaction
 }
 
-func newConn(s *Sink, ctx context.Context, nc net.Conn) *conn {
+func newConn(ctx context.Context, s *Sink, nc net.Conn) *conn {
 	c := &conn{sink: s, ctx: ctx, nc: nc, serial: s.serial.Add(1)}
 	c.in = smtp.NewReader(input{c})
 	_, c.secure = nc.(*tls.Conn)

@@ -217,8 +217,8 @@ func TestBadPeers(t *testing.T) {
 					defer close(done)
 					s.ServeConn(t.Context(), server)
 				}()
-				go io.Copy(io.Discard, client)
-				io.WriteString(client, input) // fails when the sink has had enough
+				go func() { _, _ = io.Copy(io.Discard, client) }()
+				_, _ = io.WriteString(client, input) // fails when the sink has had enough
 				client.Close()
 				<-done
 			})

@@ -43,8 +43,8 @@ type Options struct {
 	Capture int64            // bytes of each body that OnMessage is shown
 
 	// OnMessage is called for each accepted message before its 250 is sent. It
-	// runs on the goroutine of its connection, so calls may overlap. The Message
-	// and its Body must not be kept.
+	// runs on the goroutine of its connection, so calls may overlap. The Body must
+	// not be kept; the rest of the Message may.
 	OnMessage func(*Message)
 }
 

@@ -193,7 +193,7 @@ func (s *Sink) ServeConn(ctx context.Context, c net.Conn) {
 	defer s.leave(c)
 	unhook := context.AfterFunc(ctx, func() { rawConn(c).Close() })
 	defer unhook()
-	newConn(s, ctx, c).serve()
+	newConn(ctx, s, c).serve()
 }
 
 // enter notes an open connection and returns how many there are. It reports

@@ -55,7 +55,7 @@ func converse(t *testing.T, client net.Conn, transcript string) {
 		if group.Len() > 0 {
 			text := group.String()
 			group.Reset()
-			go io.WriteString(client, text) // the sink may answer before it has read all
+			go func() { _, _ = io.WriteString(client, text) }() // the sink may answer before it has read all
 		}
 		want := strings.TrimPrefix(line, "S: ")
 		got, err := replies.ReadString('\n')

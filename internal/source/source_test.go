@@ -311,9 +311,9 @@ func TestBadServers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				dial := func(context.Context) (net.Conn, error) {
 					client, server := net.Pipe()
-					go io.Copy(io.Discard, server)
+					go func() { _, _ = io.Copy(io.Discard, server) }()
 					go func() {
-						io.WriteString(server, script) // the client may leave before the end
+						_, _ = io.WriteString(server, script) // the client may leave before the end
 						server.Close()
 					}()
 					return client, nil
