@@ -71,7 +71,8 @@ func (d *decoder) present(v reflect.Value, n *Node, s *Schema, fallback bool) er
 	}
 }
 
-// scalar sets a value that the schema gives one of our scalar types.
+// scalar sets a value that the schema gives one of our scalar types. A string
+// takes the text as it stands in the file.
 func (d *decoder) scalar(v reflect.Value, n *Node, s *Schema, fallback bool) error {
 	parsed, err := scalarTypes[s.Scalar](n)
 	if err != nil {
@@ -85,6 +86,10 @@ func (d *decoder) scalar(v reflect.Value, n *Node, s *Schema, fallback bool) err
 		}
 	}
 	value := reflect.ValueOf(parsed)
+	if v.Kind() == reflect.String && value.Kind() != reflect.String {
+		v.SetString(n.Text)
+		return nil
+	}
 	if !value.Type().ConvertibleTo(v.Type()) {
 		return fmt.Errorf("config: %s does not hold a %s", v.Type(), s.Scalar)
 	}

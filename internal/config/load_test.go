@@ -220,6 +220,32 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// TestScalarText gives a field of type string the text of any scalar.
+func TestScalarText(t *testing.T) {
+	doc, _, err := Parse("f", []byte("version: \"6.9\"\nenvironment: { controlsocket: { port: 1, address: \"::1\" }, rlimit: { core: 5MiB } }\n"), SMTPD, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s struct {
+		Environment struct {
+			ControlSocket struct {
+				Address string `yaml:"address"`
+				Chmod   string `yaml:"chmod"`
+			} `yaml:"controlsocket"`
+			Rlimit struct {
+				Core Optional[string] `yaml:"core"`
+			} `yaml:"rlimit"`
+		} `yaml:"environment"`
+	}
+	if err := doc.Decode(&s); err != nil {
+		t.Fatal(err)
+	}
+	e := s.Environment
+	if e.ControlSocket.Address != "::1" || e.ControlSocket.Chmod != "0600" || e.Rlimit.Core != Some("5MiB") {
+		t.Errorf("got %+v", e)
+	}
+}
+
 func TestLoadMissing(t *testing.T) {
 	_, err := Load(filepath.Join(t.TempDir(), "none.yaml"), SMTPD, &struct{}{}, LoadOptions{})
 	if !errors.Is(err, fs.ErrNotExist) {
