@@ -72,8 +72,11 @@ func appendPeer(b []byte, c *delivery.Connection) []byte {
 		return b
 	}
 	b = append(b, " by "...)
-	b = append(b, c.RemoteMX...)
-	b = append(b, " ["...)
+	if c.RemoteMX != "" {
+		b = append(b, c.RemoteMX...)
+		b = append(b, ' ')
+	}
+	b = append(b, '[')
 	b = c.RemoteIP.AppendTo(b)
 	b = append(b, "]:"...)
 	b = strconv.AppendUint(b, uint64(c.RemotePort), 10)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 
+	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/pki"
 	"github.com/posthaste-mta/posthaste/internal/queue"
@@ -18,6 +19,7 @@ type snapshot struct {
 	hostname     string
 	certificates *pki.Store
 	queue        *queue.Settings
+	poolPolicy   delivery.PoolPolicy
 	servers      map[string]*serverSettings
 }
 
@@ -38,6 +40,9 @@ func compose(startup *Startup, r *Running, keys []pki.Key) (*snapshot, error) {
 		return nil, err
 	}
 	if s.queue, err = r.queueSettings(hostname, s.certificates); err != nil {
+		return nil, err
+	}
+	if s.poolPolicy, err = delivery.ParsePoolPolicy(r.Queues.Pooling.Policy); err != nil {
 		return nil, err
 	}
 	return s, s.composeServers(startup)

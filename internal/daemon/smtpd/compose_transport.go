@@ -1,6 +1,7 @@
 package smtpd
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -37,6 +38,9 @@ func (r *Running) queueSettings(hostname string, certificates *pki.Store) (*queu
 // transport composes one transport, with the delivery settings that hold for
 // all destinations laid over it.
 func (r *Running) transport(t Transport, certificates *pki.Store) (*queue.Transport, error) {
+	if err := r.unproxied(t); err != nil {
+		return nil, err
+	}
 	over := r.Delivery.Delivery.Default
 	d := &delivery.Transport{
 		ID: t.ID, Servers: t.Connection.Server, Port: t.Connection.Port,
@@ -68,6 +72,20 @@ func (r *Running) transport(t Transport, certificates *pki.Store) (*queue.Transp
 	q := &queue.Transport{Delivery: d, Fixed: d.Fixed(), Retry: retry(t.Retry, over.Retry)}
 	q.DSN, err = reports(t.DSN)
 	return q, err
+}
+
+// unproxied refuses transports that are to go through a proxy: without one their
+// mail would leave from another address than it should.
+func (r *Running) unproxied(t Transport) error {
+	if t.Connection.ProxyProtocol.Server != "" {
+		return errors.New("connection.proxyprotocol is not supported by this version")
+	}
+	for _, a := range r.Addresses {
+		if a.ProxyProtocol.Server != "" && slices.Contains(t.Connection.SourceIP.Addresses, a.ID) {
+			return fmt.Errorf("address %q: proxyprotocol is not supported by this version", a.ID)
+		}
+	}
+	return nil
 }
 
 func families(s SourceIP) dns.Families {

@@ -78,7 +78,7 @@ func (s *snapshot) courierOptions() delivery.Options {
 	q := &s.running.Queues
 	return delivery.Options{
 		Hostname: s.hostname, Own: ownHost(s.hostname),
-		PoolSize: q.Pooling.Size, PoolPolicy: delivery.PoolPolicy(0), MaxConnections: q.Concurrency.Total,
+		PoolSize: q.Pooling.Size, PoolPolicy: s.poolPolicy, MaxConnections: q.Concurrency.Total,
 	}
 }
 
