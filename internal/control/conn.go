@@ -14,6 +14,7 @@ import (
 // conn is the connection of one client. Its first byte has been looked at.
 type conn struct {
 	net.Conn
+	raw    net.Conn // beneath TLS, if there is any
 	peer   Peer
 	first  []byte // to be read again
 	closed sync.Once
@@ -21,7 +22,7 @@ type conn struct {
 }
 
 func newConn(raw net.Conn, done func()) *conn {
-	return &conn{Conn: raw, peer: peerCredentials(raw), done: done}
+	return &conn{Conn: raw, raw: raw, peer: peerCredentials(raw), done: done}
 }
 
 // hello makes the TLS handshake, if there is one, and returns the first byte.
@@ -65,6 +66,9 @@ func (c *conn) Close() (err error) {
 	})
 	return err
 }
+
+// abort ends what is being read or written, from any goroutine.
+func (c *conn) abort() { _ = c.raw.SetDeadline(time.Unix(1, 0)) }
 
 // ordinaryEnd is how connections end that were only opened to see whether
 // somebody answers, or that we closed ourselves.

@@ -123,20 +123,23 @@ func (s *Server) Start(ctx context.Context) {
 	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.frames.draining, s.drain = context.WithCancel(ctx)
 	s.http.BaseContext = func(net.Listener) context.Context { return ctx }
-	s.sorted = &handover{conns: make(chan net.Conn), addr: s.listener.Addr()}
+	s.sorted = &handover{conns: make(chan net.Conn), ended: make(chan struct{}), addr: s.listener.Addr()}
 	if _, isTCP := s.listener.(*net.TCPListener); isTCP && (s.o.TLS == nil || s.o.TLS.ClientAuth != tls.RequireAndVerifyClientCert) {
 		if s.o.Events.Exposed != nil {
 			s.o.Events.Exposed(s.listener.Addr())
 		}
 	}
 	s.wg.Go(func() { s.accept(ctx) })
-	s.wg.Go(func() { _ = s.http.Serve(s.sorted) }) // ends with http.ErrServerClosed or with the listener
+	s.wg.Go(func() { _ = s.http.Serve(s.sorted) }) // ends with http.ErrServerClosed
 }
 
 // Stop takes no more clients, gives running calls until ctx ends, then cancels
 // them and waits for their end.
 func (s *Server) Stop(ctx context.Context) error {
 	err := s.listener.Close()
+	if errors.Is(err, net.ErrClosed) {
+		err = nil // stopped before
+	}
 	if s.unlink != nil {
 		s.unlink()
 	}
@@ -157,14 +160,11 @@ func (s *Server) Stop(ctx context.Context) error {
 	return err
 }
 
-// accept sorts connections by protocol until the listener is closed. It closes
-// the handover.
+// accept sorts connections by protocol until the listener is closed, and waits
+// for those that are still being sorted or speak in frames.
 func (s *Server) accept(ctx context.Context) {
 	var sorting sync.WaitGroup
-	defer func() {
-		sorting.Wait()
-		close(s.sorted.conns)
-	}()
+	defer sorting.Wait()
 	for {
 		s.slots <- struct{}{}
 		raw, err := s.listener.Accept()
@@ -198,9 +198,9 @@ func pause(ctx context.Context) bool {
 // sort looks at the first byte of a connection and gives it to those who speak
 // its protocol.
 func (s *Server) sort(ctx context.Context, c *conn) {
-	stop := context.AfterFunc(ctx, func() { c.Close() })
-	defer stop()
+	silence := context.AfterFunc(s.frames.draining, c.abort)
 	first, err := c.hello(ctx, s.o.TLS)
+	silence()
 	switch {
 	case err != nil:
 		c.Close()
@@ -208,33 +208,46 @@ func (s *Server) sort(ctx context.Context, c *conn) {
 			s.o.Events.failed(fmt.Errorf("control: %s: %w", c.RemoteAddr(), err))
 		}
 	case isFrame(first):
+		stop := context.AfterFunc(ctx, c.abort)
 		s.frames.serve(ctx, c)
+		stop()
 	default:
-		select {
-		case s.sorted.conns <- c:
-		case <-ctx.Done():
-			c.Close()
-		}
+		s.sorted.give(c)
 	}
 }
 
 // handover is a listener whose connections come from sort.
 type handover struct {
-	conns chan net.Conn // closed by Server.accept
+	conns chan net.Conn // never closed
+	ended chan struct{} // closed by Close
+	once  sync.Once
 	addr  net.Addr
 }
 
 // Accept implements net.Listener.
 func (h *handover) Accept() (net.Conn, error) {
-	c, ok := <-h.conns
-	if !ok {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.ended:
 		return nil, net.ErrClosed
 	}
-	return c, nil
 }
 
-// Close implements net.Listener. It is the socket that ends the handover.
-func (h *handover) Close() error { return nil }
+// Close implements net.Listener. The socket itself is closed by Stop.
+func (h *handover) Close() error {
+	h.once.Do(func() { close(h.ended) })
+	return nil
+}
 
 // Addr implements net.Listener.
 func (h *handover) Addr() net.Addr { return h.addr }
+
+// give passes a connection on, or closes it when it is too late for that.
+func (h *handover) give(c *conn) {
+	select {
+	case h.conns <- c:
+	case <-h.ended:
+		c.Close()
+	}
+}

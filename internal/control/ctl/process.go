@@ -144,7 +144,7 @@ func logCommand(s *session) *cobra.Command {
 }
 
 // logLevels are offered for completion; the MTA knows better.
-var logLevels = []string{"debug", "info", "warn", "error"}
+var logLevels = []string{"debug", "info", "notice", "warning", "error"}
 
 func (s *session) logLevel(c *cobra.Command, level string) error {
 	request := &pb.LogLevelRequest{Level: level}

@@ -114,7 +114,7 @@ func (s *session) failed(ctx context.Context, err error) error {
 	if !errors.As(err, &known) {
 		return err
 	}
-	text := errors.New(printable(known.Message()))
+	text := errors.New(printableLines(known.Message()))
 	switch known.Code() {
 	case connect.CodeInvalidArgument:
 		return usageError{text}

@@ -26,6 +26,15 @@ func printable(s string) string {
 	}, s)
 }
 
+// printableLines is printable for text of several lines.
+func printableLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = printable(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
 // terminal returns the width of w, or false when it is none.
 func terminal(w io.Writer) (width int, ok bool) {
 	f, isFile := w.(*os.File)
