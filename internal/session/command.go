@@ -149,13 +149,14 @@ func (s *Session) lineLimit() int {
 // line returns the next line, for which it waits if it must. The slice holds
 // until the next call.
 func (s *Session) line(limit int) ([]byte, error) {
-	if bytes.IndexByte(s.in.Peek(), '\n') < 0 {
+	here := bytes.IndexByte(s.in.Peek(), '\n') >= 0
+	if !here {
 		if err := s.wire.flush(); err != nil {
 			return nil, err
 		}
-		if !s.await() {
-			return nil, errDrained
-		}
+	}
+	if !s.await(here) {
+		return nil, errDrained
 	}
 	return s.in.ReadLine(limit)
 }

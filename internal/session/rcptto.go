@@ -74,7 +74,7 @@ func (s *Session) refuseRecipient(r *Recipient, reply smtp.Reply, disconnect boo
 }
 
 // maxOvershoot is how many recipients beyond the limit a transaction may try.
-const maxOvershoot = 100_000
+const maxOvershoot = 20_000
 
 // tooMany answers a recipient beyond the limit. The client sends the rest in
 // another transaction (RFC 5321 §4.5.3.1.10), so that only the first of them is

@@ -122,7 +122,7 @@ func (s *Session) say(r smtp.Reply) {
 	if !s.settings.Extensions.EnhancedStatusCodes {
 		r.Enhanced = smtp.EnhancedCode{}
 	}
-	s.last = r
+	s.last, s.lastVerb = r, s.verb
 	if s.settings.Verbose && s.settings.Events.Line != nil {
 		for line := range strings.SplitSeq(strings.TrimSuffix(string(r.Append(nil)), "\r\n"), "\r\n") {
 			s.settings.Events.Line(&s.c, false, line)

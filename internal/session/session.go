@@ -62,11 +62,12 @@ type Session struct {
 	idle         int
 	refusals     int
 
-	verb string // that is being answered
-	last smtp.Reply
-	over bool    // no further command is read
-	end  Closing // how; valid when over
-	busy bool    // the client may still be sending when we close
+	verb     string // that is being answered
+	last     smtp.Reply
+	lastVerb string  // that it answered
+	over     bool    // no further command is read
+	end      Closing // how; valid when over
+	busy     bool    // the client may still be sending when we close
 
 	mu       sync.Mutex
 	draining bool
@@ -160,7 +161,7 @@ func (s *Session) close() {
 	s.reset()
 	s.in.Release()
 	s.wire.conn.Close()
-	s.end.Reply, s.end.State = s.last, s.verb
+	s.end.Reply, s.end.State = s.last, s.lastVerb
 }
 
 // closed reports the end.

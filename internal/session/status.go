@@ -69,13 +69,17 @@ func (s *Session) nowLocked(a Activity) {
 	}
 }
 
-// await is called before a wait for a command. It sets how long that may take
-// and reports false when the session is to end instead.
-func (s *Session) await() bool {
+// await is called before a command is read; here says that it need not be
+// waited for. It sets how long the wait may take, and reports false when the
+// session is to end instead.
+func (s *Session) await(here bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.draining && s.t == nil {
 		return false
+	}
+	if here {
+		return true
 	}
 	s.nowLocked(Waiting)
 	s.waiting = s.t == nil
