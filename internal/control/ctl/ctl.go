@@ -99,6 +99,7 @@ func finish(c *cobra.Command, code func(int, error) error) {
 }
 
 func suggestion(c *cobra.Command, arg string) string {
+	c.SuggestionsMinimumDistance = 2
 	if near := c.SuggestionsFor(arg); len(near) > 0 {
 		return fmt.Sprintf("; did you mean %q?", strings.Join(near, `" or "`))
 	}

@@ -35,7 +35,7 @@ func countCommand(s *session) *cobra.Command {
 			return writeJSON(c.OutOrStdout(), map[string]uint64{"count": answer.Count, "pending": answer.Pending})
 		}
 		if answer.Pending > 0 {
-			fmt.Fprintf(c.ErrOrStderr(), "%s more on disk, waiting for room in memory\n", plural(answer.Pending, "message"))
+			fmt.Fprintf(c.ErrOrStderr(), "not counted: %s on disk, waiting for room in memory\n", plural(answer.Pending, "message"))
 		}
 		_, err = fmt.Fprintln(c.OutOrStdout(), answer.Count)
 		return err

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -192,6 +193,9 @@ func drawRows(c *cobra.Command, stream rows, columns []control.Column) error {
 		if err := p.settle(); err != nil {
 			return err
 		}
+	}
+	if p.total == 0 && stream.Err() == nil {
+		fmt.Fprintln(c.ErrOrStderr(), "no entries")
 	}
 	return p.draw()
 }

@@ -38,11 +38,13 @@ func showCommand(s *session) *cobra.Command {
 	c.Flags().BoolVar(&f.headers, "headers", false, "add the header of the message")
 	c.Flags().BoolVar(&f.message, "message", false, "add the message")
 	c.Flags().BoolVar(&f.raw, "raw", false, "write only the message, byte for byte as it is stored")
-	c.MarkFlagsMutuallyExclusive("headers", "message", "raw")
 	return c
 }
 
 func (s *session) show(c *cobra.Command, arg string, f showFlags) error {
+	if err := atMostOne(c, "headers", "message", "raw"); err != nil {
+		return err
+	}
 	id, number, some := strings.Cut(arg, ":")
 	request := &pb.QueueShowRequest{Id: id}
 	if some {

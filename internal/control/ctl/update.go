@@ -92,11 +92,13 @@ func updateCommand(s *session) *cobra.Command {
 	flags.StringVar(&f.action.Reason, "why", "", "`text` for reports and lists")
 	flags.StringVar(&f.action.Transportid, "set-transportid", "", "move to the transport with this `ID`")
 	flags.StringArrayVar(&f.metadata, "set-metadata", nil, "set `NAME=VALUE` in the metadata; repeatable")
-	c.MarkFlagsMutuallyExclusive(append(names, "delay", "defer")...)
 	_ = c.RegisterFlagCompletionFunc("set-transportid", func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		return s.present(c.Context(), "transportid"), cobra.ShellCompDirectiveNoFileComp
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := atMostOne(c, append(names, "delay", "defer")...); err != nil {
+			return err
+		}
 		for verb, on := range chosen {
 			if *on {
 				f.action.Verb = verb
@@ -105,6 +107,20 @@ func updateCommand(s *session) *cobra.Command {
 		return s.update(c, args, &f)
 	}
 	return c
+}
+
+// atMostOne returns an error when several of these flags were given.
+func atMostOne(c *cobra.Command, names ...string) error {
+	var given []string
+	for _, name := range names {
+		if c.Flags().Changed(name) {
+			given = append(given, "--"+name)
+		}
+	}
+	if len(given) > 1 {
+		return usage("%s: only one of them can be done at a time", strings.Join(given, ", "))
+	}
+	return nil
 }
 
 // complete reads what flags cannot hold.
