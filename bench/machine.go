@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 
@@ -74,11 +73,22 @@ func memory() int64 {
 	return int64(info.Totalram) * int64(info.Unit)
 }
 
-// fileSystem names the type of file system that holds dir.
+// fileSystem names the type of file system that holds dir: that of the mount whose
+// path is the longest beginning of it.
 func fileSystem(dir string) string {
-	out, err := exec.Command("stat", "-f", "-c", "%T", dir).Output()
+	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
 		return "unknown"
 	}
-	return strings.TrimSpace(string(out))
+	best, kind := "", "unknown"
+	for line := range strings.Lines(string(mounts)) {
+		fields := strings.Fields(line)
+		if len(fields) < 3 || len(fields[1]) < len(best) {
+			continue
+		}
+		if point := strings.TrimSuffix(fields[1], "/"); strings.HasPrefix(dir+"/", point+"/") {
+			best, kind = fields[1], fields[2]
+		}
+	}
+	return kind
 }

@@ -10,6 +10,7 @@
 //
 //	intake   messages taken in and made safe, none delivered
 //	relay    from the client to the next hop
+//	disk     the room that queued mail takes
 //	backlog  a million queued entries: memory, listing, deleting, restarting
 package main
 
@@ -37,11 +38,17 @@ type bench struct {
 
 // part is one group of measurements and yields a section of the page.
 type part struct {
-	name string
-	run  func(*bench, context.Context) (string, error)
+	name   string
+	run    func(*bench, context.Context) (string, error)
+	rounds bool // figures are medians of rounds
 }
 
-var parts = []part{{"intake", (*bench).intake}, {"relay", (*bench).relay}, {"backlog", (*bench).backlog}}
+var parts = []part{
+	{"intake", (*bench).intake, true},
+	{"relay", (*bench).relay, true},
+	{"disk", (*bench).disk, false},
+	{"backlog", (*bench).backlog, false},
+}
 
 func main() {
 	if err := run(); err != nil {
@@ -59,7 +66,7 @@ func run() error {
 	flag.DurationVar(&b.lasting, "lasting", 4*time.Second, "load of one measurement")
 	flag.IntVar(&b.size, "size", 10_000, "bytes of a message")
 	flag.IntVar(&b.entries, "entries", 1_000_000, "entries of the backlog")
-	flag.StringVar(&only, "part", "all", "intake, relay, backlog or all")
+	flag.StringVar(&only, "part", "all", "intake, relay, disk, backlog or all")
 	flag.StringVar(&page, "page", "docs/benchmarks.md", "the page that takes the figures; empty: print only")
 	flag.Parse()
 
@@ -93,7 +100,7 @@ func (b *bench) runParts(ctx context.Context, only, page string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
-		text = b.caption() + text
+		text = b.caption(p.rounds) + text
 		fmt.Printf("\n%s\n%s", p.name, text)
 		if page != "" {
 			if err := insert(page, p.name, text); err != nil {
@@ -108,13 +115,15 @@ func (b *bench) runParts(ctx context.Context, only, page string) error {
 }
 
 // caption says where and of what the figures are.
-func (b *bench) caption() string {
-	systems := "Posthaste " + b.version()
+func (b *bench) caption(rounds bool) string {
+	text := fmt.Sprintf("%s on %s. Posthaste %s", time.Now().UTC().Format("2006-01-02"), inspect(b.dir), b.version())
 	if b.postfix != "" {
-		systems += ", Postfix " + b.postfix
+		text += ", Postfix " + b.postfix
 	}
-	return fmt.Sprintf("%s on %s.\n%s; median of %d rounds of %v.\n\n",
-		time.Now().UTC().Format("2006-01-02"), inspect(b.dir), systems, b.rounds, b.lasting)
+	if rounds {
+		text += fmt.Sprintf(". Medians of %d rounds of %v", b.rounds, b.lasting)
+	}
+	return text + ".\n\n"
 }
 
 // systems returns a fresh instance of each system that takes part.

@@ -15,24 +15,17 @@ type row struct {
 
 // table writes rows as Markdown: the medians of all rounds, and the medians of the
 // ratios of each round, which are what may be compared between machines.
-func (b *bench) table(rows []row, kept bool) string {
+func (b *bench) table(rows []row) string {
 	var t strings.Builder
-	t.WriteString("| connections | messages on each | Posthaste msg/s | Postfix msg/s | **ratio** | Posthaste CPU ms | Postfix CPU ms | **ratio** | peak MB (Postfix) | syncs per message |")
-	if kept {
-		t.WriteString(" disk bytes per message byte (Postfix) |")
-	}
-	t.WriteString("\n|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|")
-	if kept {
-		t.WriteString("--:|")
-	}
-	t.WriteString("\n")
+	t.WriteString("| connections | messages on each | Posthaste msg/s | Postfix msg/s | **ratio** | Posthaste CPU ms | Postfix CPU ms | **ratio** | peak MB (Postfix) | syncs per message |\n" +
+		"|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, r := range rows {
-		r.write(&t, kept, float64(b.size))
+		r.write(&t)
 	}
 	return t.String()
 }
 
-func (r row) write(t *strings.Builder, kept bool, size float64) {
+func (r row) write(t *strings.Builder) {
 	ours, theirs := r.found["Posthaste"], r.found["Postfix"]
 	reuse := "one"
 	if r.reuse {
@@ -54,14 +47,10 @@ func (r row) write(t *strings.Builder, kept bool, size float64) {
 		compare("%.0f", figure.rate), compare("%.3f", figure.cpuPerMessage),
 		beside("%.0f", func(f figure) float64 { return float64(f.peak) / 1e6 }))
 	if syncs := median(ours, func(f figure) float64 { return f.syncs }); syncs >= 0 {
-		fmt.Fprintf(t, " %.3f |", syncs)
+		fmt.Fprintf(t, " %.3f |\n", syncs)
 	} else {
-		t.WriteString(" – |")
+		t.WriteString(" – |\n")
 	}
-	if kept {
-		fmt.Fprintf(t, " %s |", beside("%.2f", func(f figure) float64 { return f.disk / size }))
-	}
-	t.WriteString("\n")
 }
 
 // ratio compares round by round and takes the median.
