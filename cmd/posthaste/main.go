@@ -62,7 +62,11 @@ func run(args []string) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(os.Stderr, "%s: %v\n", ran.Name(), err)
+	text := err.Error()
+	if !strings.HasPrefix(text, ran.Name()+": ") {
+		text = ran.Name() + ": " + text
+	}
+	fmt.Fprintln(os.Stderr, text)
 	return exitCodeOf(err)
 }
 

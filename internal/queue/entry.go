@@ -2,6 +2,7 @@ package queue
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 	"unique"
 
@@ -127,15 +128,7 @@ func newMessage(h spool.Handle, m *envelope.Message, past *recovered) *message {
 		priority: min(m.Priority, 1),
 		flags:    flagsOf(m),
 	}
-	if len(m.Recipients) > 0 {
-		in.local, in.domain = m.Recipients[0].Sender.Local, unique.Make(m.Recipients[0].Sender.Domain)
-	}
-	in.entries = make([]entry, 0, len(m.Recipients))
-	for i := range m.Recipients {
-		if r := &m.Recipients[i]; past == nil || !past.done[r.Number] {
-			in.entries = append(in.entries, in.newEntry(r))
-		}
-	}
+	in.addEntries(m.Recipients, past)
 	in.left = uint32(len(in.entries))
 	for i := range in.entries {
 		e := &in.entries[i]
@@ -146,6 +139,37 @@ func newMessage(h spool.Handle, m *envelope.Message, past *recovered) *message {
 		}
 	}
 	return in
+}
+
+// addEntries makes the entries of rs that are not done. Local parts often point
+// into a whole command line, so they are copied: all of a message into one
+// string.
+func (in *message) addEntries(rs []envelope.Recipient, past *recovered) {
+	if len(rs) == 0 {
+		return
+	}
+	sender := rs[0].Sender
+	var locals strings.Builder
+	size := len(sender.Local)
+	for i := range rs {
+		size += len(rs[i].Address.Local)
+	}
+	locals.Grow(size)
+	locals.WriteString(sender.Local)
+	for i := range rs {
+		locals.WriteString(rs[i].Address.Local)
+	}
+	rest := locals.String()
+	cut := func(n int) (s string) { s, rest = rest[:n], rest[n:]; return s }
+	in.local, in.domain = cut(len(sender.Local)), unique.Make(sender.Domain)
+	in.entries = make([]entry, 0, len(rs))
+	for i := range rs {
+		r := &rs[i]
+		local := cut(len(r.Address.Local))
+		if past == nil || !past.done[r.Number] {
+			in.entries = append(in.entries, in.newEntry(r, local))
+		}
+	}
 }
 
 func flagsOf(m *envelope.Message) (f messageFlags) {
@@ -172,10 +196,10 @@ func flagsOf(m *envelope.Message) (f messageFlags) {
 	return f
 }
 
-func (m *message) newEntry(r *envelope.Recipient) entry {
+func (m *message) newEntry(r *envelope.Recipient, local string) entry {
 	e := entry{
 		msg: m, number: r.Number, notify: r.Notify,
-		local: r.Address.Local, domain: unique.Make(r.Address.Domain),
+		local: local, domain: unique.Make(r.Address.Domain),
 		class: unique.Make(class{r.Transport, r.Job, r.Tenant}),
 		due:   unixMilli(r.NotBefore),
 	}
