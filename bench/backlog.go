@@ -13,54 +13,69 @@ import (
 	"time"
 )
 
-// backlog fills the queue of Posthaste with entries, each a message of its own,
-// and measures what they cost: memory, commands over all of them, a restart.
+// backlog is a queue that has been filled, each entry a message of its own.
+type backlog struct {
+	*posthaste
+	entries  int
+	heap     int64 // before there were any entries
+	resident int64
+	rows     strings.Builder
+}
+
+// backlog measures what queued entries cost: memory, commands over all of them, a
+// restart.
 func (b *bench) backlog(ctx context.Context) (text string, err error) {
-	p := &posthaste{program: b.program}
-	dir := filepath.Join(b.dir, "backlog")
+	q := &backlog{posthaste: &posthaste{program: b.program}, entries: b.entries}
 	defer func() {
-		if stopErr := p.stop(context.WithoutCancel(ctx)); err == nil {
+		if stopErr := q.stop(context.WithoutCancel(ctx)); err == nil {
 			err = stopErr
 		}
 	}()
-	if err := p.start(ctx, dir, ""); err != nil {
+	if err := q.start(ctx, filepath.Join(b.dir, "backlog"), ""); err != nil {
 		return "", err
 	}
-	var t strings.Builder
-	fmt.Fprintf(&t, "%d entries, each a message of its own of 1 KB, from 10 domains to 10 000.\n\n| what | figure |\n|---|--:|\n", b.entries)
-	for _, step := range []func(context.Context, *posthaste, *strings.Builder) error{b.fill, b.commands, b.restart} {
-		if err := step(ctx, p, &t); err != nil {
+	for _, step := range []func(context.Context, *bench) error{q.fill, q.commands, q.restart} {
+		if err := step(ctx, b); err != nil {
 			return "", err
 		}
 	}
-	return t.String(), nil
+	return fmt.Sprintf("%d entries, each a message of its own of 1 KB, from 10 domains to 10 000.\n\n| what | figure |\n|---|--:|\n%s",
+		q.entries, q.rows.String()), nil
+}
+
+// row adds a line to the table.
+func (q *backlog) row(what, format string, value float64) {
+	fmt.Fprintf(&q.rows, "| %s | "+format+" |\n", what, value)
 }
 
 // fill queues the entries and compares memory before and after.
-func (b *bench) fill(ctx context.Context, p *posthaste, t *strings.Builder) error {
-	heapBefore, residentBefore, err := p.settle(ctx)
+func (q *backlog) fill(ctx context.Context, b *bench) (err error) {
+	if q.heap, q.resident, err = q.settle(ctx); err != nil {
+		return err
+	}
+	b.progress("backlog: queueing %d entries", q.entries)
+	r, err := b.send(ctx, q.listen(), load{connections: 50, reuse: true, messages: q.entries, size: 1000, senders: 10, domains: 10_000})
 	if err != nil {
 		return err
 	}
-	b.progress("backlog: queueing %d entries", b.entries)
-	r, err := b.send(ctx, p.listen(), load{connections: 50, reuse: true, messages: b.entries, size: 1000, senders: 10, domains: 10_000})
+	q.row("queueing them, messages per second", "%.0f", float64(r.messages)/r.elapsed.Seconds())
+	q.row("disk per entry", "%.0f B", float64(diskUse(q.spool()))/float64(q.entries))
+	return q.memory(ctx, "with fresh bodies in the cache", float64(q.entries))
+}
+
+// memory notes what each of the entries has added.
+func (q *backlog) memory(ctx context.Context, when string, entries float64) error {
+	heap, resident, err := q.settle(ctx)
 	if err != nil {
 		return err
 	}
-	heap, resident, err := p.settle(ctx)
-	if err != nil {
-		return err
-	}
-	n := float64(b.entries)
-	fmt.Fprintf(t, "| queueing them, messages per second | %.0f |\n", float64(r.messages)/r.elapsed.Seconds())
-	fmt.Fprintf(t, "| live memory per entry | %.0f B |\n", float64(heap-heapBefore)/n)
-	fmt.Fprintf(t, "| resident memory per entry | %.0f B |\n", float64(resident-residentBefore)/n)
-	fmt.Fprintf(t, "| disk per entry | %.0f B |\n", float64(diskUse(p.spool()))/n)
+	q.row("live memory per entry, "+when, "%.0f B", float64(heap-q.heap)/entries)
+	q.row("resident memory per entry, "+when, "%.0f B", float64(resident-q.resident)/entries)
 	return nil
 }
 
 // commands runs the control program over the whole queue.
-func (b *bench) commands(ctx context.Context, p *posthaste, t *strings.Builder) error {
+func (q *backlog) commands(ctx context.Context, b *bench) error {
 	for _, c := range []struct {
 		what string
 		args []string
@@ -71,38 +86,37 @@ func (b *bench) commands(ctx context.Context, p *posthaste, t *strings.Builder) 
 	} {
 		b.progress("backlog: %s", c.what)
 		begin := time.Now()
-		if err := p.control(ctx, append([]string{"queue"}, c.args...)...); err != nil {
+		if err := q.control(ctx, append([]string{"queue"}, c.args...)...); err != nil {
 			return err
 		}
-		fmt.Fprintf(t, "| %s | %.2f s |\n", c.what, time.Since(begin).Seconds())
+		q.row(c.what, "%.2f s", time.Since(begin).Seconds())
 	}
 	return nil
 }
 
 // restart stops and starts the process on its spool.
-func (b *bench) restart(ctx context.Context, p *posthaste, t *strings.Builder) error {
-	want, err := p.metric(ctx, "halon_queue_loader_active")
+func (q *backlog) restart(ctx context.Context, b *bench) error {
+	want, err := q.metric(ctx, "halon_queue_loader_active")
 	if err != nil {
 		return err
 	}
 	b.progress("backlog: restarting with %.0f messages", want)
-	if err := p.stop(ctx); err != nil {
+	if err := q.stop(ctx); err != nil {
 		return err
 	}
 	begin := time.Now()
-	if err := p.run(ctx); err != nil {
+	if err := q.run(ctx); err != nil {
 		return err
 	}
-	if err := smtp.SendMail(p.address, nil, "first@example.com", []string{"first@example.net"}, []byte("Subject: first\r\n\r\nfirst\r\n")); err != nil {
+	if err := smtp.SendMail(q.address, nil, "first@example.com", []string{"first@example.net"}, []byte("Subject: first\r\n\r\nfirst\r\n")); err != nil {
 		return fmt.Errorf("first message after the restart: %w", err)
 	}
-	first := time.Since(begin)
-	if err := eventually(ctx, 5*time.Minute, "restart", func() error { return p.loaded(ctx, want) }); err != nil {
+	q.row("restart until the first 250", "%.2f s", time.Since(begin).Seconds())
+	if err := eventually(ctx, 5*time.Minute, "restart", func() error { return q.loaded(ctx, want) }); err != nil {
 		return err
 	}
-	fmt.Fprintf(t, "| restart until the first 250 | %.2f s |\n", first.Seconds())
-	fmt.Fprintf(t, "| restart until all are scheduled again | %.2f s |\n", time.Since(begin).Seconds())
-	return nil
+	q.row("restart until all are scheduled again", "%.2f s", time.Since(begin).Seconds())
+	return q.memory(ctx, "after the restart", want)
 }
 
 // loaded says what is missing until as many messages are in memory again.
