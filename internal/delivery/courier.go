@@ -13,7 +13,7 @@ import (
 
 // Options are the settings of a Courier.
 type Options struct {
-	Hostname string // what to say in EHLO where nothing else is set
+	Hostname string // what to say in EHLO where nothing else is set; empty: localhost
 	// Own, if set, tells mail exchanges that are ourselves, by name or address.
 	Own            func(name string, a netip.Addr) bool
 	PoolSize       int        // idle connections kept; zero: none
@@ -62,6 +62,9 @@ func New(r Resolver, o Options, e Events) *Courier {
 func (c *Courier) Configure(o Options) {
 	if o.Dial == nil {
 		o.Dial = dial
+	}
+	if o.Hostname == "" {
+		o.Hostname = "localhost"
 	}
 	c.settings.Store(&o)
 	c.pool.resize(o.PoolSize)
