@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/posthaste-mta/posthaste/internal/dns"
 )
 
 // profile is a Transport made ready for use. It is not changed.
@@ -138,7 +140,7 @@ func (p *profile) sources(remote netip.Addr) []*Source {
 	}
 	out := make([]*Source, 0, len(p.Sources))
 	for i := range p.Sources {
-		if p.Sources[i].Addr.Is4() == remote.Is4() {
+		if dns.FamilyOf(p.Sources[i].Addr) == dns.FamilyOf(remote) {
 			out = append(out, &p.Sources[i])
 		}
 	}

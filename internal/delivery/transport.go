@@ -35,8 +35,8 @@ type Transport struct {
 	Helo     string // empty: the source's Hostname, else that of Options
 	TLS      TLS
 	Auth     Auth
-	// XClient are the attributes to send to hosts that take them, by name in
-	// upper case, such as "ADDR".
+	// XClient are the attributes to send to hosts that take them, by name, such
+	// as "ADDR".
 	XClient map[string]string
 	// Timeouts are how long to wait for the reply to each command. States that
 	// are absent have what RFC 5321 §4.5.3.2 wants.

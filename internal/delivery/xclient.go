@@ -15,8 +15,8 @@ func (c *client) xclient(a *Attempt) *Outcome {
 	offered := strings.Fields(strings.ToUpper(c.ext["XCLIENT"]))
 	command := []byte("XCLIENT")
 	for _, name := range slices.Sorted(maps.Keys(c.XClient)) {
-		if slices.Contains(offered, name) {
-			command = append(append(append(command, ' '), name...), '=')
+		if upper := strings.ToUpper(name); slices.Contains(offered, upper) {
+			command = append(append(append(command, ' '), upper...), '=')
 			command = smtp.AppendXtext(command, c.XClient[name])
 		}
 	}
