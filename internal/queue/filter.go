@@ -24,15 +24,9 @@ type Condition struct {
 type Filter struct {
 	cheap  []test // on what is in memory
 	costly []test // on what is in the spool
-	id     *entryID
 }
 
 type test func(*View, time.Time) bool
-
-type entryID struct {
-	id     string
-	number uint32
-}
 
 // NewFilter compiles conditions, all of which must hold. Errors name the field
 // and what it takes.

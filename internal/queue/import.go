@@ -33,7 +33,11 @@ const importAtOnce = 32
 // are queued under a new id. Messages imported before an error stay.
 func (q *Queue) Import(ctx context.Context, r *archive.Reader) (Imported, error) {
 	in := importer{q: q, ctx: ctx, slots: make(chan struct{}, importAtOnce)}
-	err := in.readAll(r)
+	var err error
+	if in.present, err = q.present(ctx); err != nil {
+		return Imported{}, err
+	}
+	err = in.readAll(r)
 	in.wg.Wait()
 	return in.done, errors.Join(err, in.err)
 }
@@ -43,6 +47,10 @@ type importer struct {
 	q     *Queue
 	ctx   context.Context
 	slots chan struct{} // one token for each message under way; never closed
+	// present says where the messages are that the queue had when the import
+	// began. An archive has each message once, so what it brings need not be
+	// added.
+	present map[envelope.ID]uint32
 	wg    sync.WaitGroup
 
 	mu   sync.Mutex
@@ -70,7 +78,7 @@ func (in *importer) readAll(r *archive.Reader) error {
 
 // take reads the body of m and leaves the rest to a goroutine.
 func (in *importer) take(m *archive.Message, r *archive.Reader) error {
-	skipped, err := in.q.withoutPresent(in.ctx, m)
+	skipped, err := in.withoutPresent(m)
 	if err != nil {
 		return err
 	}
@@ -129,16 +137,43 @@ func (in *importer) failed() bool {
 	return in.err != nil
 }
 
+// present lists the messages in memory with their slots. The queue keeps no such
+// index: who asks for one message can wait for a walk, and memory cannot.
+func (q *Queue) present(ctx context.Context) (map[envelope.ID]uint32, error) {
+	found := map[envelope.ID]uint32{}
+	for slot, done := 0, false; !done; {
+		err := q.ask(ctx, func(s *schedule) {
+			end := min(slot+walkBatch, len(s.slots))
+			for ; slot < end; slot++ {
+				if m := s.slots[slot]; m != nil {
+					found[m.id] = m.slot
+				}
+			}
+			done = slot >= len(s.slots)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
 // withoutPresent takes the recipients out of m that the queue has already, and
 // returns how many those were. A rest of a message gets an id of its own.
-func (q *Queue) withoutPresent(ctx context.Context, m *archive.Message) (skipped int, err error) {
+func (in *importer) withoutPresent(m *archive.Message) (skipped int, err error) {
+	slot, ok := in.present[m.Envelope.ID]
+	if !ok {
+		return 0, nil
+	}
 	var present []address.Address
-	err = q.ask(ctx, func(s *schedule) {
-		if have := s.byID[m.Envelope.ID]; have != nil {
-			for i := range have.entries {
-				if e := &have.entries[i]; e.flags&isGone == 0 {
-					present = append(present, e.recipient())
-				}
+	err = in.q.ask(in.ctx, func(s *schedule) {
+		have := s.slots[slot]
+		if have == nil || have.id != m.Envelope.ID {
+			return
+		}
+		for i := range have.entries {
+			if e := &have.entries[i]; e.flags&isGone == 0 {
+				present = append(present, e.recipient())
 			}
 		}
 	})
@@ -155,7 +190,7 @@ func (q *Queue) withoutPresent(ctx context.Context, m *archive.Message) (skipped
 		states, recipients = append(states, m.States[i]), append(recipients, r)
 	}
 	m.States, m.Envelope.Recipients = states, recipients
-	m.Envelope.ID = q.newID()
+	m.Envelope.ID = in.q.newID()
 	return skipped, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/delivery"
-	"github.com/posthaste-mta/posthaste/internal/envelope"
 	"github.com/posthaste-mta/posthaste/internal/spool"
 )
 
@@ -15,7 +14,6 @@ type schedule struct {
 	settings *Settings
 	now      int64 // unix milliseconds, read once per round
 
-	byID  map[envelope.ID]*message
 	slots []*message // by message.slot; nil: free
 	free  []uint32   // free slots
 
@@ -32,6 +30,8 @@ type schedule struct {
 	pending []pending // on disk, waiting for room in memory
 	loading int
 
+	reasons reasons
+
 	drained chan struct{} // closed when the last worker is done; nil: running
 	ended   bool
 }
@@ -43,7 +43,6 @@ const maxPreparing = 1000
 func newSchedule(q *Queue) *schedule {
 	s := &schedule{
 		q: q, settings: q.settings.Load(), now: time.Now().UnixMilli(),
-		byID:   map[envelope.ID]*message{},
 		groups: map[groupKey]*group{},
 	}
 	s.wheel = newWheel(s.now)
@@ -139,10 +138,10 @@ func (s *schedule) insert(m *message) {
 		m.slot = uint32(len(s.slots))
 		s.slots = append(s.slots, m)
 	}
-	s.byID[m.id] = m
 	s.q.metrics.Loaded.Inc()
 	for i := range m.entries {
 		e := &m.entries[i]
+		e.reason = s.reasons.same(e.reason)
 		s.counts[e.state]++
 		s.q.quotas.add(e, +1)
 		s.file(e)
@@ -202,9 +201,6 @@ func (s *schedule) remove(e *entry) {
 	}
 	s.slots[m.slot] = nil
 	s.free = append(s.free, m.slot)
-	if s.byID[m.id] == m {
-		delete(s.byID, m.id)
-	}
 }
 
 // prepare hands due entries to workers that call the hook and the resolver.
@@ -303,7 +299,7 @@ func (s *schedule) settle(e *entry, v *verdict) {
 }
 
 func (s *schedule) deferEntry(e *entry, v *verdict) {
-	e.retry, e.due, e.reason = v.retry, v.due, v.reason
+	e.retry, e.due, e.reason = v.retry, v.due, s.reasons.same(v.reason)
 	if v.notified {
 		e.flags |= isNotified
 	}
@@ -374,6 +370,27 @@ func (s *schedule) load() {
 			})
 		})
 	}
+}
+
+// reasons keeps one copy of each of the last reasons, which are often the same
+// for many entries.
+type reasons map[string]string
+
+// maxReasons bounds reasons. Replies with an id in each are many.
+const maxReasons = 4096
+
+func (r *reasons) same(text string) string {
+	if text == "" {
+		return ""
+	}
+	if kept, ok := (*r)[text]; ok {
+		return kept
+	}
+	if *r == nil || len(*r) >= maxReasons {
+		*r = reasons{}
+	}
+	(*r)[text] = text
+	return text
 }
 
 // gauge publishes the sizes.

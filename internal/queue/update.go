@@ -55,7 +55,7 @@ func (q *Queue) Update(ctx context.Context, f *Filter, a Action, progress func(i
 	}
 	var failed error
 	err = q.Walk(ctx, f, func(v *View) bool {
-		t := target{id: v.ID, number: v.Number}
+		t := target{slot: v.slot, id: v.ID, number: v.Number}
 		if a.Metadata != nil {
 			if failed = q.Load(v); failed != nil {
 				return false
@@ -78,6 +78,7 @@ func (q *Queue) Update(ctx context.Context, f *Filter, a Action, progress func(i
 
 // target names an entry to change.
 type target struct {
+	slot     uint32
 	id       envelope.ID
 	number   uint32
 	metadata map[string]string // what it has, when that is to be changed
@@ -85,7 +86,7 @@ type target struct {
 
 // hit applies a to the entry that t names, and returns 1 if it is still there.
 func (s *schedule) hit(t *target, a *Action) int {
-	e := s.find(t.id, t.number)
+	e := s.find(t.slot, t.id, t.number)
 	if e == nil {
 		return 0
 	}

@@ -41,6 +41,7 @@ type View struct {
 	Envelope *envelope.Message
 
 	handle      spool.Handle
+	slot        uint32
 	metadata    map[string]string
 	metadataSet bool
 }
@@ -54,7 +55,7 @@ func (e *entry) view(v *View) {
 		Sender: e.sender(), Recipient: e.recipient(),
 		Transport: c.transport, Job: c.job, Tenant: c.tenant,
 		Priority: m.priority, Size: m.size, Retry: e.retry, Reason: e.reason,
-		Notify: e.notify, Notified: e.flags&isNotified != 0, handle: m.handle,
+		Notify: e.notify, Notified: e.flags&isNotified != 0, handle: m.handle, slot: m.slot,
 	}
 	if e.due != 0 {
 		v.Due = time.UnixMilli(e.due)

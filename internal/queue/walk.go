@@ -102,10 +102,10 @@ func (q *Queue) Count(ctx context.Context, f *Filter) (n int, err error) {
 	return n, err
 }
 
-// find returns the entry of that name, or nil.
-func (s *schedule) find(id envelope.ID, number uint32) *entry {
-	m := s.byID[id]
-	if m == nil {
+// find returns the entry that was seen in a slot, or nil when it is gone.
+func (s *schedule) find(slot uint32, id envelope.ID, number uint32) *entry {
+	m := s.slots[slot]
+	if m == nil || m.id != id {
 		return nil
 	}
 	for i := range m.entries {
