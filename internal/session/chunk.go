@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/envelope"
 	"github.com/posthaste-mta/posthaste/internal/smtp"
@@ -24,11 +23,22 @@ func (s *Session) bdat(ctx context.Context, arg string) {
 		}
 		return
 	}
+	if len(s.t.Recipients) == 0 {
+		if s.skip(chunk.Size) {
+			s.say(s.noRecipients())
+		}
+		return
+	}
+	s.takeChunk(ctx, chunk)
+}
+
+func (s *Session) takeChunk(ctx context.Context, chunk smtp.Bdat) {
 	if s.t.chunks == nil {
 		s.t.chunks = s.collect()
 	}
 	x := s.t.chunks
 	s.now(Receiving)
+	x.start()
 	if !s.receiveChunk(x, chunk) {
 		x.discard()
 		return
@@ -51,8 +61,6 @@ func (s *Session) checkBdat() smtp.Reply {
 		return replyUnavailable
 	case s.t == nil:
 		return replyNoMail
-	case len(s.t.Recipients) == 0:
-		return s.noRecipients()
 	}
 	return smtp.Reply{}
 }
@@ -61,6 +69,9 @@ func (s *Session) checkBdat() smtp.Reply {
 // conversation goes on.
 func (s *Session) receiveChunk(x *text, chunk smtp.Bdat) bool {
 	binary := s.t.Body == envelope.BodyBinaryMIME
+	if int64(s.in.Buffered()) < chunk.Size {
+		s.in.Expect()
+	}
 	for left := chunk.Size; ; {
 		piece := s.in.Peek()
 		piece = piece[:min(int64(len(piece)), left)]
@@ -87,7 +98,8 @@ func (s *Session) skip(size int64) bool {
 		return false
 	}
 	s.now(Receiving)
-	x := &text{begun: time.Now()}
+	x := new(text)
+	x.start()
 	for left := size; ; {
 		n := min(int64(s.in.Buffered()), left)
 		left -= n

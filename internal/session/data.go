@@ -15,12 +15,12 @@ func (s *Session) checkData(smtp.None) smtp.Reply {
 		return replyInChunks
 	case s.t.Body == envelope.BodyBinaryMIME: // RFC 3030 §3
 		return replyBinary
-	case len(s.t.Recipients) == 0:
-		return s.noRecipients()
 	}
 	return smtp.Reply{}
 }
 
+// noRecipients is the answer to a pipelined group of which every RCPT was
+// refused. It is no mistake of the client's, for it could not know.
 func (s *Session) noRecipients() smtp.Reply {
 	if s.settings.LMTP {
 		return replyNoRcptLMTP
@@ -30,6 +30,10 @@ func (s *Session) noRecipients() smtp.Reply {
 
 // data receives the text of a message.
 func (s *Session) data(ctx context.Context, _ smtp.None) {
+	if len(s.t.Recipients) == 0 {
+		s.say(s.noRecipients())
+		return
+	}
 	s.say(replyText)
 	x := s.collect()
 	defer x.discard()

@@ -2,7 +2,10 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"sync"
 	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/envelope"
@@ -13,6 +16,11 @@ import (
 // maxHeader is how much of a header block is looked at.
 const maxHeader = 1 << 20
 
+// headerBuffer is enough for the header of nearly every message.
+const headerBuffer = 16 << 10
+
+var headerBuffers = sync.Pool{New: func() any { return new([headerBuffer]byte) }}
+
 // endOfData decides about a message that has been received, and ends its
 // transaction.
 func (s *Session) endOfData(ctx context.Context, x *text) {
@@ -22,7 +30,9 @@ func (s *Session) endOfData(ctx context.Context, x *text) {
 		s.refuseText(r, x.err)
 		return
 	}
-	m, err := s.read(x.body)
+	buffer := headerBuffers.Get().(*[headerBuffer]byte)
+	defer headerBuffers.Put(buffer)
+	m, err := s.read(x.body, buffer[:])
 	switch {
 	case err != nil:
 		s.refuseText(failure(err), err)
@@ -47,13 +57,27 @@ func (s *Session) endOfData(ctx context.Context, x *text) {
 	}
 }
 
-// read prepares the message for the hook.
-func (s *Session) read(body Body) (*Mail, error) {
-	header, _, err := message.ReadHeader(body, body.Size(), maxHeader)
-	if err != nil {
+// read prepares the message for the hook. The header is read into the buffer
+// when it fits.
+func (s *Session) read(body Body, buffer []byte) (*Mail, error) {
+	n, err := body.ReadAt(buffer[:min(body.Size(), int64(len(buffer)))], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("session: %w", err)
 	}
-	return &Mail{Content: body, Header: header, Summary: message.Summarize(header), transaction: s.t}, nil
+	end, _, whole := message.Split(buffer[:n])
+	header := buffer[:end]
+	if !whole && int64(n) < body.Size() {
+		if header, _, err = message.ReadHeader(body, body.Size(), maxHeader); err != nil {
+			return nil, fmt.Errorf("session: %w", err)
+		}
+	}
+	return &Mail{
+		Content:     body,
+		Header:      header,
+		Summary:     message.Summarize(header),
+		transaction: s.t,
+		queued:      make([]envelope.Recipient, 0, len(s.t.Recipients)),
+	}, nil
 }
 
 // accept makes the message durable and says so, in this order.

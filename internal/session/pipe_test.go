@@ -50,7 +50,7 @@ type stream struct {
 	changed         sync.Cond
 	buf             []byte
 	store           []byte // of buf
-	window          int // bytes that fit; 0: no limit
+	window          int    // bytes that fit; 0: no limit
 	ended           error
 	readBy, writeBy time.Time
 	timers          map[*time.Time]*time.Timer

@@ -16,7 +16,9 @@ type text struct {
 	err     error // why it is not kept any more
 	dropped int64 // bytes since then
 	decoder smtp.Decoder
-	begun   time.Time
+
+	begun  time.Time // the sender's turn
+	before int64     // size at that time
 }
 
 // collect begins a message of the transaction.
@@ -25,12 +27,26 @@ func (s *Session) collect() *text {
 		body:    s.settings.Queue.Body(),
 		limit:   s.limits.Size,
 		decoder: smtp.Decoder{LineEnds: s.settings.LineEnds, NULs: s.settings.NULs},
-		begun:   time.Now(),
 	}
+	x.start()
 	if _, err := x.body.Write(s.received()); err != nil {
 		x.fail(err)
 	}
 	return x
+}
+
+// start begins to measure how fast the sender is.
+func (x *text) start() { x.begun, x.before = time.Now(), x.size }
+
+// until is when the next piece must be here: within the time limit, and soon
+// enough for the average speed.
+func (x *text) until(limit time.Duration, bytesPerSecond int64) time.Time {
+	earned := float64(x.size-x.before) / float64(bytesPerSecond) * float64(time.Second)
+	at := time.Now().Add(limit)
+	if slow := x.begun.Add(limit + time.Duration(earned)); slow.Before(at) {
+		return slow
+	}
+	return at
 }
 
 // Write adds a piece of text. It never returns an error.
@@ -98,14 +114,7 @@ func (s *Session) more(x *text) bool {
 		s.finish(false, err)
 		return false
 	}
-	now := time.Now()
-	until := now.Add(s.timeouts.Data)
-	earned := time.Duration(float64(x.size) / float64(s.limits.BytesPerSecond) * float64(time.Second))
-	slow := x.begun.Add(s.timeouts.Data + earned)
-	if slow.Before(until) {
-		until = slow
-	}
-	_ = s.raw.SetReadDeadline(until) // the read says what is wrong
+	_ = s.raw.SetReadDeadline(x.until(s.timeouts.Data, s.limits.BytesPerSecond)) // the read says what is wrong
 	err := s.in.Fill()
 	switch {
 	case err == nil:

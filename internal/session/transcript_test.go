@@ -35,7 +35,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // "=== name"; their lines are:
 //
 //	set KEY=VALUE ...    settings, see (*play).set
-//	hook RULE            a rule for the hooks, see parseRule; "hook relay": Relay
+//	hook RULE            a rule for the hooks, see parseRule
+//	hook relay           the hooks are Relay
+//	hook defaults        they are Defaults, asked in every phase
 //	C: text              the client sends the line
 //	C= "text"            it sends this Go string as it is
 //	C*N "text"           N times, with %d for the number
@@ -169,9 +171,12 @@ func (p *play) prepare(text string) bool {
 			p.set(key, value)
 		}
 	case "hook":
-		if rest == "relay" {
+		switch rest {
+		case "relay":
 			p.settings.Hooks = Relay{Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}
-		} else {
+		case "defaults":
+			p.settings.Hooks = asked{}
+		default:
 			p.rules.rules = append(p.rules.rules, parseRule(rest))
 			p.settings.Hooks = &p.rules
 		}
@@ -239,7 +244,9 @@ func (p *play) set(key, value string) {
 	case "proxy":
 		p.peer.Proxy, p.peer.TLVs = parseAddr(value), []TLV{{Type: 2, Value: []byte("a")}}
 	case "ptr":
-		s.LookupPTR = func(_ context.Context, ip netip.Addr) PTR { return PTR{Name: strings.ReplaceAll(value, "%", ip.String())} }
+		s.LookupPTR = func(_ context.Context, ip netip.Addr) PTR {
+			return PTR{Name: strings.ReplaceAll(value, "%", ip.String())}
+		}
 	case "nohooks":
 		s.Hooks = nil
 	case "dsn":
@@ -403,6 +410,11 @@ func (p *play) match(glob, got string) {
 		p.Fatalf("line %d: %q, want %q", p.line, got, glob)
 	}
 }
+
+// asked are Defaults that want to be asked.
+type asked struct{ Defaults }
+
+func (asked) Phases() Phases { return AllPhases &^ Defaults{}.Phases() }
 
 // matches reports whether s is glob with something for each *.
 func matches(glob, s string) bool {
