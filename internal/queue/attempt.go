@@ -82,7 +82,7 @@ func (q *Queue) prepare(a *attempt) {
 	}
 	destination, out := q.courier.Resolve(q.ctx, &a.Attempt)
 	if out != nil {
-		q.conclude(a, out, Default)
+		q.settleOutcome(a, out)
 		return
 	}
 	q.inbox.post(func(s *schedule) { s.prepared(a.entry, a.Overrides, destination) })
@@ -107,11 +107,17 @@ func (q *Queue) carry(a *attempt, d *delivery.Destination) {
 		return
 	}
 	out := q.courier.Deliver(q.ctx, &a.Attempt, d)
+	q.settleOutcome(a, &out)
+}
+
+// settleOutcome concludes, unless it was the end of the process that cut the
+// attempt short: then it does not count.
+func (q *Queue) settleOutcome(a *attempt, out *delivery.Outcome) {
 	if q.ctx.Err() != nil && out.Status == delivery.Deferred {
 		q.post(a, a.again(0, "interrupted by shutdown"))
 		return
 	}
-	q.conclude(a, &out, Default)
+	q.conclude(a, out, Default)
 }
 
 // post tells the schedule what was decided.

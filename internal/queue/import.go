@@ -51,7 +51,7 @@ type importer struct {
 	// began. An archive has each message once, so what it brings need not be
 	// added.
 	present map[envelope.ID]uint32
-	wg    sync.WaitGroup
+	wg      sync.WaitGroup
 
 	mu   sync.Mutex
 	done Imported

@@ -1,6 +1,7 @@
 package smtpd
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -18,6 +19,7 @@ type snapshot struct {
 	running      *Running
 	hostname     string
 	certificates *pki.Store
+	authorities  []*x509.Certificate // of pki.public
 	queue        *queue.Settings
 	poolPolicy   delivery.PoolPolicy
 	servers      map[string]*serverSettings
@@ -39,7 +41,14 @@ func compose(startup *Startup, r *Running, keys []pki.Key) (*snapshot, error) {
 	if s.certificates, err = pki.NewStore(append(keys, more...), pairs); err != nil {
 		return nil, err
 	}
-	if s.queue, err = r.queueSettings(hostname, s.certificates); err != nil {
+	for _, anchor := range r.PKI.Public {
+		all, err := pki.ReadAuthorities(anchor.Certificate)
+		if err != nil {
+			return nil, fmt.Errorf("pki.public %q: %w", anchor.ID, err)
+		}
+		s.authorities = append(s.authorities, all...)
+	}
+	if s.queue, err = s.queueSettings(); err != nil {
 		return nil, err
 	}
 	if s.poolPolicy, err = delivery.ParsePoolPolicy(r.Queues.Pooling.Policy); err != nil {

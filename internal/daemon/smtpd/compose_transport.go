@@ -18,15 +18,16 @@ import (
 )
 
 // queueSettings composes the settings of the queue.
-func (r *Running) queueSettings(hostname string, certificates *pki.Store) (*queue.Settings, error) {
+func (c *snapshot) queueSettings() (*queue.Settings, error) {
+	r := c.running
 	s := &queue.Settings{
-		Hostname:    hostname,
+		Hostname:    c.hostname,
 		Transports:  map[string]*queue.Transport{},
 		Concurrency: r.Queues.Concurrency.Total,
 		MaxMessages: r.Queues.MaxMessages,
 	}
 	for _, t := range r.Transports() {
-		composed, err := r.transport(t, certificates)
+		composed, err := c.transport(t)
 		if err != nil {
 			return nil, fmt.Errorf("transport %q: %w", t.ID, err)
 		}
@@ -37,7 +38,8 @@ func (r *Running) queueSettings(hostname string, certificates *pki.Store) (*queu
 
 // transport composes one transport, with the delivery settings that hold for
 // all destinations laid over it.
-func (r *Running) transport(t Transport, certificates *pki.Store) (*queue.Transport, error) {
+func (c *snapshot) transport(t Transport) (*queue.Transport, error) {
+	r := c.running
 	if err := r.unproxied(t); err != nil {
 		return nil, err
 	}
@@ -66,9 +68,10 @@ func (r *Running) transport(t Transport, certificates *pki.Store) (*queue.Transp
 	if d.Timeouts, err = timeouts(t.Session.Timeout, over.Timeout.SMTP); err != nil {
 		return nil, err
 	}
-	if d.TLS, err = transportTLS(t.Session.TLS, over.TLS, certificates); err != nil {
+	if d.TLS, err = transportTLS(t.Session.TLS, over.TLS, c.certificates); err != nil {
 		return nil, err
 	}
+	d.TLS.Authorities = c.authorities
 	q := &queue.Transport{Delivery: d, Fixed: d.Fixed(), Retry: retry(t.Retry, over.Retry)}
 	q.DSN, err = reports(t.DSN)
 	return q, err

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/control"
@@ -33,7 +35,7 @@ func (d *Daemon) build(first *snapshot) (err error) {
 		return err
 	}
 	d.undo = append(d.undo, func() { d.store.Close() })
-	d.courier = delivery.New(d.resolver, first.courierOptions(), telemetry.DeliveryEvents(d.log))
+	d.courier = delivery.New(d.resolver, first.courierOptions(d.startup), telemetry.DeliveryEvents(d.log))
 	queueMetrics := new(queue.Metrics)
 	d.queue = queue.New(queue.Options{
 		Store: d.store, Courier: d.courier, Events: telemetry.QueueEvents(d.log),
@@ -74,19 +76,37 @@ func (s *Startup) spoolOptions(d *Daemon) spool.Options {
 const bodyCache = 64 << 20
 
 // courierOptions composes those of the courier.
-func (s *snapshot) courierOptions() delivery.Options {
+func (s *snapshot) courierOptions(startup *Startup) delivery.Options {
 	q := &s.running.Queues
 	return delivery.Options{
-		Hostname: s.hostname, Own: ownHost(s.hostname),
+		Hostname: s.hostname, Own: startup.ownHost(s.hostname),
 		PoolSize: q.Pooling.Size, PoolPolicy: s.poolPolicy, MaxConnections: q.Concurrency.Total,
 	}
 }
 
-// ownHost tells mail exchangers that are this host by name. By address it would
-// take NAT for granted, so that is left to the receiver's count of hops.
-func ownHost(hostname string) func(string, netip.Addr) bool {
-	return func(name string, _ netip.Addr) bool { return name == hostname }
+// ownHost tells mail exchangers that are this very MTA: by name, and by address
+// where we take mail on the port that they are reached at. Behind a translating
+// router a loop by address shows only in the count of hops.
+func (s *Startup) ownHost(hostname string) func(string, netip.Addr) bool {
+	var listening []netip.Addr
+	everywhere := false
+	for _, v := range s.Servers {
+		for _, l := range v.Listeners {
+			if l.Port == smtpPort && l.Address.IsValid() {
+				listening = append(listening, l.Address)
+			}
+			everywhere = everywhere || l.Port == smtpPort && !l.Address.IsValid()
+		}
+	}
+	return func(name string, ip netip.Addr) bool {
+		return strings.EqualFold(strings.TrimSuffix(name, "."), strings.TrimSuffix(hostname, ".")) ||
+			slices.Contains(listening, ip) ||
+			everywhere && ip.IsValid() && (ip.IsLoopback() || ip.IsUnspecified())
+	}
 }
+
+// smtpPort is where mail exchangers listen.
+const smtpPort = 25
 
 // adopt puts a snapshot in force.
 func (d *Daemon) adopt(next *snapshot) {
@@ -100,7 +120,7 @@ func (d *Daemon) adoptLocked(next *snapshot) {
 		d.complete(id, s)
 	}
 	d.current.Store(next)
-	d.courier.Configure(next.courierOptions())
+	d.courier.Configure(next.courierOptions(d.startup))
 	d.queue.Reload(next.queue)
 	if d.monitor != nil {
 		d.monitor.SetKeys(next.running.Monitor.APIKeys)
