@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/posthaste-mta/posthaste/internal/vfs"
 )
@@ -51,9 +52,18 @@ type entryKey struct {
 	offset uint64 // in units of recordAlign
 }
 
+// packers are reused: each has tables of a megabyte.
+var packers = sync.Pool{New: func() any {
+	w, err := flate.NewWriter(nil, flate.BestSpeed)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	return w
+}}
+
 func newIndexWriter() *indexWriter {
-	w := &indexWriter{}
-	w.packer, _ = flate.NewWriter(&w.messages, flate.BestSpeed) // fails on a bad level only
+	w := &indexWriter{packer: packers.Get().(*flate.Writer)}
+	w.packer.Reset(&w.messages)
 	return w
 }
 
@@ -93,13 +103,16 @@ func recordMarksOf(r record, envelope []byte, fn func(mark)) error {
 	return nil
 }
 
-// bytes returns the index file of the segment whose records end at end.
+// bytes returns the index file of the segment whose records end at end. Nothing
+// can be added after it.
 func (w *indexWriter) bytes(id identity, end int64) []byte {
 	_ = w.packer.Close()
 	var marks bytes.Buffer
-	packer, _ := flate.NewWriter(&marks, flate.BestSpeed)
-	_, _ = packer.Write(w.marks.buf)
-	_ = packer.Close()
+	w.packer.Reset(&marks)
+	_, _ = w.packer.Write(w.marks.buf) // into memory
+	_ = w.packer.Close()
+	packers.Put(w.packer)
+	w.packer = nil
 	le := binary.LittleEndian
 	out := make([]byte, 0, indexHeader+marks.Len()+w.messages.Len())
 	out = append(out, indexMagic...)

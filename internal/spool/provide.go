@@ -78,6 +78,7 @@ func (s *Store) provideLoop() {
 			for s.canRecycle() && s.spareCount() < 2 && s.provide(2) == nil {
 			}
 		case <-s.committed:
+			s.removeDrained()
 			return
 		}
 	}
@@ -210,6 +211,9 @@ func (s *Store) createSize(size int64) (*segment, error) {
 		}
 		return g.writeHeaders(f, 0)
 	})
+	if err == nil {
+		g.file, err = s.fs.OpenFile(s.path(g.name()), os.O_RDWR, 0)
+	}
 	if err != nil {
 		s.freeSlot(g.slot)
 		return nil, err
@@ -218,23 +222,22 @@ func (s *Store) createSize(size int64) (*segment, error) {
 }
 
 // buildFile makes the file of g: room, content, sync, name, and the name synced.
-// On success g.file is open. On an error nothing is left of it.
+// On an error nothing is left of it.
 func (s *Store) buildFile(g *segment, fill func(vfs.File) error) error {
-	name := filepath.Join(s.o.Path, g.name())
+	name := s.path(g.name())
 	f, err := s.fs.OpenFile(name+newSuffix, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	if err := s.fillFile(f, g.size, fill); err != nil {
-		return errors.Join(err, f.Close(), s.fs.Remove(name+newSuffix))
+	if err := errors.Join(s.fillFile(f, g.size, fill), f.Close()); err != nil {
+		return errors.Join(err, s.fs.Remove(name+newSuffix))
 	}
 	if err := s.fs.Rename(name+newSuffix, name); err != nil {
-		return errors.Join(err, f.Close(), s.fs.Remove(name+newSuffix))
+		return errors.Join(err, s.fs.Remove(name+newSuffix))
 	}
 	if err := s.syncDir(); err != nil {
-		return errors.Join(err, f.Close(), s.fs.Remove(name), s.syncDir())
+		return errors.Join(err, s.fs.Remove(name), s.syncDir())
 	}
-	g.file = f
 	return nil
 }
 
@@ -287,6 +290,8 @@ func (s *Store) sync(f vfs.File) error {
 	s.Metrics.Syncs.Inc()
 	return f.Sync()
 }
+
+func (s *Store) path(name string) string { return filepath.Join(s.o.Path, name) }
 
 func (s *Store) syncDir() error {
 	if s.o.NoSync {

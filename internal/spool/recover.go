@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/posthaste-mta/posthaste/internal/vfs"
 )
@@ -83,9 +82,8 @@ func (s *Store) revive(l *loader, f *found) Recovered {
 	s.mu.Lock()
 	r.Handle = s.admitLocked(f.seg, f.record, f.offset)
 	s.table.at(r.Handle).left -= uint32(len(f.done))
-	if origin := l.homes[f.record.origin]; origin != nil {
+	if l.homes[f.record.origin] != nil {
 		s.repeatLocked(r.Handle, f)
-		origin.held = true
 	}
 	s.mu.Unlock()
 	s.Metrics.Recovered.Inc()
@@ -106,8 +104,8 @@ func (f *found) recovered() Recovered {
 
 // repeatLocked writes the marks of a message once more. The message was being
 // copied when the process ended: perhaps the copy is on disk but the marks that
-// belong to it are only where they were before. The place that it was copied
-// from is not used again in this run.
+// belong to it are only where they were before, in segments that are kept only
+// for what the message was copied from.
 func (s *Store) repeatLocked(h Handle, f *found) {
 	for _, entry := range f.done {
 		s.open.addMark(pendingMark{kind: markDone, handle: h, entry: entry}, nil)
@@ -117,23 +115,23 @@ func (s *Store) repeatLocked(h Handle, f *found) {
 	}
 }
 
-// settle releases what the recovery held back.
+// settle releases what the recovery held back. Should the marks that had to be
+// repeated find no place on disk, nothing of what was there at Open is used again
+// in this run.
 func (s *Store) settle(ctx context.Context, inherited []*segment) error {
-	if err := s.Flush(ctx); err != nil && !errors.Is(err, ErrDiskFull) {
-		return err
+	flushed := s.Flush(ctx)
+	if ctx.Err() != nil || errors.Is(flushed, ErrClosed) {
+		return flushed
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.recovered = true
 	for i, g := range inherited {
-		if g.phase == phaseInherited {
-			g.phase, g.turn = phaseSealed, uint64(i+1)
-		}
+		g.phase, g.turn = phaseSealed, uint64(i+1)
+		g.held = g.held || flushed != nil
 	}
-	for _, g := range s.slots {
-		if g != nil {
-			s.checkLocked(g)
-		}
+	for _, g := range inherited {
+		s.checkLocked(g)
 	}
 	notify(s.move)
 	return nil
@@ -173,7 +171,7 @@ func (s *Store) setAside(g *segment, d damage, name string) error {
 	if err != nil {
 		return err
 	}
-	out, err := s.fs.OpenFile(filepath.Join(s.o.Path, name), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	out, err := s.fs.OpenFile(s.path(name), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return errors.Join(err, done())
 	}
@@ -192,7 +190,7 @@ func (s *Store) treatFile(name string, f vfs.File, cause error) error {
 		return err
 	}
 	c := Corruption{File: name, Length: size, Err: cause, Action: "left"}
-	path := filepath.Join(s.o.Path, name)
+	path := s.path(name)
 	switch s.o.Corrupt {
 	case CorruptRename:
 		c.Action = "moved to " + name + ".corrupt"

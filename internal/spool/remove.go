@@ -3,7 +3,6 @@ package spool
 import (
 	"errors"
 	"io/fs"
-	"path/filepath"
 )
 
 // keepDrained is how many drained segments are kept at least.
@@ -20,7 +19,7 @@ func (s *Store) removeDrained() {
 	failures := make([]error, len(gone))
 	for i, g := range gone {
 		s.removeIndex(g)
-		err := s.fs.Remove(filepath.Join(s.o.Path, g.name()))
+		err := s.fs.Remove(s.path(g.name()))
 		if !errors.Is(err, fs.ErrNotExist) {
 			failures[i] = err
 		}
@@ -101,7 +100,7 @@ func (s *Store) currentLocked() bool {
 }
 
 func (s *Store) removeIndex(g *segment) {
-	err := s.fs.Remove(filepath.Join(s.o.Path, indexName(g.slot)))
+	err := s.fs.Remove(s.path(indexName(g.slot)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.events.failed(indexName(g.slot), err)
 	}

@@ -28,8 +28,6 @@ func (s *Store) commitSingle(m *Message) (Handle, error) {
 		s.Metrics.Failures.Inc()
 		return 0, writeFailure(fmt.Errorf("%s: %w", g.name(), err))
 	}
-	_ = g.file.Close() // it is synced; and it is opened again for each reader
-	g.file = nil
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.slots[g.slot] = g
@@ -56,8 +54,8 @@ func writeSingle(f vfs.File, g *segment, r record, m *Message) error {
 		return err
 	}
 	var w writer
-	g.file = f
 	w.begin(g)
+	w.file = f
 	if err := w.record(r, m.envelope, m.content); err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ func (s *Store) list() error {
 		return err
 	}
 	for _, name := range leftover {
-		if err := s.fs.Remove(filepath.Join(s.o.Path, name)); err != nil {
+		if err := s.fs.Remove(s.path(name)); err != nil {
 			return err
 		}
 	}
@@ -226,7 +226,7 @@ func (s *Store) openSegment(name string, slot uint32) (*segment, error) {
 	for len(s.slots) <= int(slot) {
 		s.slots = append(s.slots, nil)
 	}
-	f, err := s.fs.OpenFile(filepath.Join(s.o.Path, name), os.O_RDWR, 0)
+	f, err := s.fs.OpenFile(s.path(name), os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
