@@ -166,7 +166,7 @@ func (s *Session) challenge(text []byte) ([]byte, error) {
 	case errors.Is(err, smtp.ErrLongLine):
 		s.mistake(replyAuthLine)
 		return nil, errAuth
-	case err != nil && !(errors.Is(err, smtp.ErrBareLF) && s.settings.LineEnds == smtp.Repair):
+	case err != nil:
 		s.broken(err)
 		return nil, errAuth
 	}

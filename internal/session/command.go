@@ -87,7 +87,7 @@ var foreign = map[string]bool{
 // command reads one command and answers it.
 func (s *Session) command(ctx context.Context) {
 	b, err := s.line(s.lineLimit())
-	if err != nil && !(errors.Is(err, smtp.ErrBareLF) && s.settings.LineEnds == smtp.Repair) {
+	if err != nil {
 		s.broken(err)
 		return
 	}
@@ -158,7 +158,11 @@ func (s *Session) line(limit int) ([]byte, error) {
 	if !s.await(here) {
 		return nil, errDrained
 	}
-	return s.in.ReadLine(limit)
+	b, err := s.in.ReadLine(limit)
+	if errors.Is(err, smtp.ErrBareLF) && s.settings.LineEnds == smtp.Repair {
+		err = nil
+	}
+	return b, err
 }
 
 // errDrained says that no command is waited for any more.

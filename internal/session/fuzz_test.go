@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/netip"
 	"testing"
@@ -57,7 +58,7 @@ func checkOutput(t *testing.T, in []byte, client io.Reader) {
 	n := 0
 	for ; ; n++ {
 		_, err := smtp.ReadReply(replies)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -67,7 +68,7 @@ func (s *stream) read(p []byte) (int, error) {
 	defer s.mu.Unlock()
 	for {
 		switch {
-		case s.ended == net.ErrClosed:
+		case errors.Is(s.ended, net.ErrClosed):
 			return 0, net.ErrClosed
 		case passed(s.readBy):
 			return 0, os.ErrDeadlineExceeded
@@ -115,7 +116,7 @@ func (s *stream) write(p []byte) (n int, err error) {
 func (s *stream) end(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended == nil || err == net.ErrClosed {
+	if s.ended == nil || errors.Is(err, net.ErrClosed) {
 		s.ended = err
 	}
 	s.changed.Broadcast()

@@ -143,7 +143,7 @@ func (r *Reader) resize(size int) {
 	held := old[r.r:r.w]
 	switch {
 	case size <= idleBuffer && len(held) <= idleBuffer:
-		if old != nil && len(old) == idleBuffer {
+		if len(old) == idleBuffer {
 			return
 		}
 		r.buf, r.line, r.large = r.inline[:], nil, nil
@@ -187,7 +187,7 @@ func (r *Reader) ReadLine(limit int) ([]byte, error) {
 			r.Release()
 		}
 		if err := r.Fill(); err != nil {
-			if err == io.EOF && seen > 0 {
+			if errors.Is(err, io.EOF) && seen > 0 {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err
