@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -138,6 +139,9 @@ func (d *Daemon) openControl() error {
 			return err
 		}
 	case c.Path != "":
+		if err := os.MkdirAll(filepath.Dir(c.Path), 0o755); err != nil {
+			return fmt.Errorf("environment.controlsocket.path: %w", err)
+		}
 		o.Path, o.Owner, o.Group, o.Mode = c.Path, c.Owner, c.Group, os.FileMode(c.Chmod)
 	default:
 		return nil

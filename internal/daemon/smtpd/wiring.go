@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,9 @@ func (d *Daemon) build(first *snapshot) (err error) {
 		return err
 	}
 	d.undo = append(d.undo, d.resolver.Stop)
+	if err := os.MkdirAll(d.startup.Environment.TmpDir, 0o700); err != nil {
+		return fmt.Errorf("environment.tmpdir: %w", err)
+	}
 	if d.store, err = spool.Open(d.startup.spoolOptions(d)); err != nil {
 		return err
 	}
