@@ -149,3 +149,40 @@ func TestFrameBounds(t *testing.T) {
 		t.Errorf("a message that is none: %q, %v", kind, err)
 	}
 }
+
+// FuzzFrames: whatever a client sends, the server answers or hangs up, and is
+// there for the next one.
+func FuzzFrames(f *testing.F) {
+	f.Add([]byte("\x05\x07q"))
+	f.Add([]byte("53F\x00\x00\x00\x00\x00\x00\x00\x00"))
+	f.Add([]byte("53D\x07\x00\x00\x00\x00\x00\x00\x00\x12\x05state"))
+	f.Add([]byte("53G\xff\xff"))
+	r := start(f, control.Options{Parts: controltest.Parts(few(20))})
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		if len(sent) == 0 || sent[0] != 5 && sent[0] != '5' {
+			return
+		}
+		c, err := net.Dial("unix", r.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Write(sent); err != nil {
+			return // hung up already
+		}
+		if err := c.(*net.UnixConn).CloseWrite(); err != nil {
+			return
+		}
+		answers, err := io.ReadAll(c)
+		for len(answers) > 0 && err == nil {
+			kind, length := answers[0], uint64(0)
+			if len(answers) >= 9 {
+				length = binary.LittleEndian.Uint64(answers[1:])
+			}
+			if kind != '+' && kind != 'E' || uint64(len(answers)) < 9+length {
+				t.Fatalf("%q is no answer", answers)
+			}
+			answers = answers[9+length:]
+		}
+	})
+}

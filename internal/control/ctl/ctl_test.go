@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"go.uber.org/goleak"
 
 	"github.com/posthaste-mta/posthaste/internal/control"
@@ -339,6 +340,30 @@ func TestComplete(t *testing.T) {
 		if r := run(t, args...); r.code != 0 || !strings.Contains(r.out, want) {
 			t.Errorf("%q: %+v, want %q in it", command, r, want)
 		}
+	}
+}
+
+// TestFit: on a terminal the widest text gives way, ids and numbers do not.
+func TestFit(t *testing.T) {
+	var out bytes.Buffer
+	p := newPrinter(&out, heading{"id", false}, heading{"reason", false}, heading{"size", true})
+	p.width = 64
+	id := controltest.Entry(0).ID.String()
+	for _, reason := range []string{strings.Repeat("long ", 30), "日本語のとても長い理由がここに書いてある", "short"} {
+		if err := p.row(id, reason, "1.0KiB"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.draw(); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if n := text.StringWidth(strings.TrimSuffix(line, "\n")); n != 64 {
+			t.Errorf("%d columns wide: %s", n, line)
+		}
+	}
+	if strings.Count(out.String(), id) != 3 || strings.Count(out.String(), "1.0KiB") != 3 || strings.Count(out.String(), "…") != 2 {
+		t.Errorf("cut in the wrong place:\n%s", &out)
 	}
 }
 
