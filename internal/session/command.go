@@ -7,7 +7,6 @@ import (
 	"net"
 	"strings"
 
-	"github.com/posthaste-mta/posthaste/internal/envelope"
 	"github.com/posthaste-mta/posthaste/internal/smtp"
 )
 
@@ -229,7 +228,7 @@ func (s *Session) reset() {
 		s.t.chunks.discard()
 	}
 	s.t = nil
-	s.id = envelope.NewTimeID()
+	s.id = s.newID()
 }
 
 func (s *Session) rset(context.Context, smtp.None) {

@@ -51,7 +51,8 @@ type Session struct {
 
 	c          Connection
 	t          *Transaction // nil: none
-	id         envelope.ID  // of the transaction, or of the next
+	newID      func() envelope.ID
+	id         envelope.ID // of the transaction, or of the next
 	offer      offer
 	mechanisms []string // that AUTH takes
 	askProxy   bool     // the next line goes to the proxy hook
@@ -86,17 +87,21 @@ func New(conn net.Conn, peer Peer, settings *Settings) *Session {
 		metrics:  settings.Metrics,
 		peer:     peer,
 		raw:      conn,
-		id:       envelope.NewTimeID(),
+		newID:    settings.NewID,
 		askProxy: true,
 	}
 	if s.metrics == nil {
 		s.metrics = new(Metrics)
 	}
+	if s.newID == nil {
+		s.newID = envelope.NewTimeID
+	}
+	s.id = s.newID()
 	if settings.Hooks != nil {
 		s.phases = settings.Hooks.Phases()
 	}
 	s.c = Connection{
-		ID:       envelope.NewTimeID(),
+		ID:       s.newID(),
 		ServerID: settings.ServerID,
 		Begun:    time.Now(),
 		Priority: settings.Priority,

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/posthaste-mta/posthaste/internal/envelope"
 	"github.com/posthaste-mta/posthaste/internal/smtp"
 )
 
@@ -35,8 +36,9 @@ type Settings struct {
 	GreetDelay  time.Duration
 	RefuseEarly bool
 
-	LookupPTR LookupPTR // nil: names of clients are not looked up
-	Hooks     Hooks     // nil: the defaults of all phases
+	NewID     func() envelope.ID // of connections and transactions; nil: time-based ones
+	LookupPTR LookupPTR          // nil: names of clients are not looked up
+	Hooks     Hooks              // nil: the defaults of all phases
 	Queue     Queue
 	Events    Events
 	Metrics   *Metrics

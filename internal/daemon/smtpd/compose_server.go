@@ -9,6 +9,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/pki"
 	"github.com/posthaste-mta/posthaste/internal/server"
 	"github.com/posthaste-mta/posthaste/internal/session"
+	"github.com/posthaste-mta/posthaste/internal/smtp"
 )
 
 // serverSettings are the running settings of one virtual server.
@@ -50,6 +51,9 @@ func (r *Running) serverSettings(v *Server, hostname string, certificates *pki.S
 			TLSOnly:    v.Phases.Auth.TLSOnly.Or(v.TLS.Certs.Cert != ""),
 		},
 	}
+	s.LMTP = v.Protocol == ProtocolLMTP
+	s.GreetDelay, s.RefuseEarly = v.Phases.Connect.GreetDelay, v.Phases.Connect.EarlyTalkers == Refuse
+	s.LineEnds, s.NULs = treatment(v.Phases.Data.LineEnds), treatment(v.Phases.Data.NULs)
 	var err error
 	if s.TLS, err = v.TLS.config(certificates); err != nil {
 		return nil, err
@@ -60,6 +64,13 @@ func (r *Running) serverSettings(v *Server, hostname string, certificates *pki.S
 	}
 	s.Hooks = session.Relay{Networks: networks}
 	return &serverSettings{session: s, limits: v.Concurrency.limits(), implicit: v.TLS.Implicit, ptr: v.Resolve.PTR}, nil
+}
+
+func treatment(word string) smtp.Treatment {
+	if word == Repair {
+		return smtp.Repair
+	}
+	return smtp.Refuse
 }
 
 // config returns what Settings.TLS of a session wants: nil where no certificate

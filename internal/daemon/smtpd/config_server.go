@@ -16,6 +16,7 @@ type Server struct {
 	Hostname    string            `yaml:"hostname"`  // empty: the system's
 	Concurrency ServerConcurrency `yaml:"concurrency"`
 	Timeout     ServerTimeout     `yaml:"timeout"`
+	Protocol    string            `yaml:"protocol"` // ProtocolSMTP or ProtocolLMTP
 	Priority    int               `yaml:"priority"`
 	Logging     ServerLogging     `yaml:"logging"`
 	Resolve     ServerResolve     `yaml:"resolve"`
@@ -102,7 +103,7 @@ type Extensions struct {
 
 // Phases holds the hooks and limits of each phase of a conversation.
 type Phases struct {
-	Connect    Phase         `yaml:"connect"`
+	Connect    ConnectPhase  `yaml:"connect"`
 	Disconnect Phase         `yaml:"disconnect"`
 	Proxy      Phase         `yaml:"proxy"`
 	HELO       Phase         `yaml:"helo"`
@@ -117,6 +118,19 @@ type Phases struct {
 type Phase struct {
 	Hook string `yaml:"hook"`
 }
+
+// ConnectPhase is the beginning of a connection.
+type ConnectPhase struct {
+	Hook         string        `yaml:"hook"`
+	GreetDelay   time.Duration `yaml:"greetdelay"`   // how long clients are watched before the banner
+	EarlyTalkers string        `yaml:"earlytalkers"` // Refuse or "allow"
+}
+
+// What to do with what should not be.
+const (
+	Refuse = "refuse"
+	Repair = "repair"
+)
 
 // AuthPhase is the AUTH command, which is announced only when Hook is set.
 type AuthPhase struct {
@@ -149,6 +163,8 @@ type RecipientHook struct {
 type DataPhase struct {
 	MaxSize   config.Bytes `yaml:"maxsize"` // 0: no bound
 	MaxHops   int          `yaml:"maxhops"`
+	LineEnds  string       `yaml:"lineends"` // of a bare CR or LF: Refuse or Repair
+	NULs      string       `yaml:"nuls"`     // Refuse or Repair
 	Multipart bool         `yaml:"multipart"`
 }
 

@@ -134,7 +134,7 @@ func (d *Daemon) adoptLocked(next *snapshot) {
 
 // complete fills in what a session needs of the other parts.
 func (d *Daemon) complete(id string, s *serverSettings) {
-	s.session.Queue = spooler{d.queue}
+	s.session.Queue, s.session.NewID = spooler{d.queue}, d.newID()
 	s.session.Events = telemetry.SessionEvents(d.log)
 	for i, v := range d.startup.Servers {
 		if v.ID == id {
@@ -175,10 +175,21 @@ func (d *Daemon) settings(id string) *serverSettings { return d.current.Load().s
 // spooler is the queue as sessions see it.
 type spooler struct{ queue *queue.Queue }
 
-func (q spooler) Body() session.Body { return q.queue.Body() }
+// body is a spool.Message whose errors are those that a session knows.
+type body struct{ *spool.Message }
 
-func (q spooler) Add(ctx context.Context, m *envelope.Message, body session.Body) error {
-	err := q.queue.Add(ctx, m, body.(*spool.Message))
+func (b body) Write(p []byte) (int, error) {
+	n, err := b.Message.Write(p)
+	return n, inSessionTerms(err)
+}
+
+func (q spooler) Body() session.Body { return body{q.queue.Body()} }
+
+func (q spooler) Add(ctx context.Context, m *envelope.Message, b session.Body) error {
+	return inSessionTerms(q.queue.Add(ctx, m, b.(body).Message))
+}
+
+func inSessionTerms(err error) error {
 	switch {
 	case errors.Is(err, spool.ErrDiskFull), errors.Is(err, spool.ErrLowSpace):
 		return fmt.Errorf("%w: %w", session.ErrNoSpace, err)
