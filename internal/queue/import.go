@@ -61,7 +61,7 @@ type importer struct {
 func (in *importer) readAll(r *archive.Reader) error {
 	for {
 		m, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

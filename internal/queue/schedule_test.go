@@ -301,3 +301,24 @@ func TestQuotas(t *testing.T) {
 		}
 	})
 }
+
+func TestGroups(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.settings.Concurrency = 1
+		w.courier.delay = time.Minute
+	}, func(w *world) {
+		for i := range 5 {
+			w.add(recipient(1, fmt.Sprintf("r%d@one.example", i)))
+		}
+		w.add(recipient(1, "r@two.example"))
+		synctest.Wait()
+		groups, err := w.queue.Groups(w.t.Context(), 1)
+		if err != nil || len(groups) != 1 {
+			t.Fatalf("%d groups, %v", len(groups), err)
+		}
+		g := groups[0]
+		if g.Domain != "one.example" || g.RemoteMX != "mx.one.example" || g.Transport != "out" || g.Waiting+g.Sending != 5 {
+			t.Errorf("the largest is %+v", g)
+		}
+	})
+}

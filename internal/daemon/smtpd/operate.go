@@ -2,16 +2,12 @@ package smtpd
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"net/http"
 	"os"
 	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/control"
 	"github.com/posthaste-mta/posthaste/internal/daemon"
 	"github.com/posthaste-mta/posthaste/internal/metric"
-	"github.com/posthaste-mta/posthaste/internal/session"
 	"github.com/posthaste-mta/posthaste/internal/telemetry"
 )
 
@@ -80,24 +76,4 @@ func (d *Daemon) processMetrics() *processMetrics {
 		PID: constant(os.Getpid()), Runtime: func() float64 { return time.Since(d.began).Seconds() },
 		Major: constant(major), Minor: constant(minor), Patch: constant(patch),
 	}
-}
-
-// serveSessions lists the live sessions of all servers as JSON lines.
-func (d *Daemon) serveSessions(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	out := json.NewEncoder(w)
-	for _, s := range d.servers {
-		for c := range s.Live {
-			if live, ok := c.(*session.Session); ok && out.Encode(live.Status()) != nil {
-				return
-			}
-		}
-	}
-}
-
-// serveVersion says what is running and which configuration is in force.
-func (d *Daemon) serveVersion(w http.ResponseWriter, _ *http.Request) {
-	v := configuration{d}.Version()
-	fmt.Fprintf(w, "posthaste %s\nconfiguration %s, version %s, loaded %s, the %d. since the start\nsha256 %s\n",
-		v.Program, v.Path, v.Schema, v.Loaded.Format(time.RFC3339), v.Generation, v.Digest)
 }

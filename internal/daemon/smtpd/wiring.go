@@ -54,8 +54,7 @@ func (d *Daemon) build(first *snapshot) (err error) {
 	}
 	if d.monitorSocket != nil {
 		d.monitor = telemetry.NewMonitor(&d.registry, d.health, d.log.Logger)
-		d.monitor.Debug("/debug/sessions", d.serveSessions)
-		d.monitor.Debug("/debug/version", d.serveVersion)
+		d.addDebugPages()
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func read(raw []byte) (messages []*Message, bodies []string, err error) {
 	r := NewReader(bytes.NewReader(raw))
 	for {
 		m, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return messages, bodies, nil
 		}
 		if err != nil {
@@ -99,7 +99,7 @@ func TestNextPassesOverBodies(t *testing.T) {
 			t.Fatalf("message %d: %v, %v", i, m, err)
 		}
 	}
-	if _, err := r.Next(); err != io.EOF {
+	if _, err := r.Next(); !errors.Is(err, io.EOF) {
 		t.Fatalf("at the end: %v", err)
 	}
 }

@@ -98,7 +98,7 @@ func (r *Reader) begin() error {
 	r.at += int64(n)
 	switch {
 	case err != nil && err != io.EOF && err != io.ErrUnexpectedEOF:
-		return r.fail(err)
+		return r.fail(cut(err))
 	case string(head[:]) == magic:
 		r.inside = true
 		return nil
@@ -154,8 +154,9 @@ func (r *Reader) full(b []byte) error {
 	return nil
 }
 
+// cut keeps io.EOF for the end of an archive alone.
 func cut(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return ErrTruncated
 	}
 	return err
