@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -119,7 +120,7 @@ func TestFrames(t *testing.T) {
 		if kind, text := f.ask('~', nil, nil); kind != 'E' || !strings.Contains(text, "unknown command") {
 			t.Errorf("unknown: %c %s", kind, text)
 		}
-		if n, err := f.Read(make([]byte, 1)); err != io.EOF {
+		if n, err := f.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("after an unknown command: %d, %v", n, err)
 		}
 	}

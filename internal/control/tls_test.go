@@ -95,6 +95,9 @@ func TestMutualTLS(t *testing.T) {
 	if len(calls) != 1 || calls[0].Peer.Name != "CN=operator" || calls[0].Peer.UID != -1 {
 		t.Errorf("calls: %+v", calls)
 	}
+	if err := r.Stop(t.Context()); err != nil { // after it all has been reported
+		t.Error(err)
+	}
 	if exposed.Load() != 0 || failed.Load() != 2 {
 		t.Errorf("%d reports of an open socket, want 0; %d of failed connections, want 2", exposed.Load(), failed.Load())
 	}

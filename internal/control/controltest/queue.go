@@ -171,7 +171,7 @@ func (q *Queue) Export(ctx context.Context, f *queue.Filter, w *archive.Writer) 
 func (q *Queue) Import(_ context.Context, r *archive.Reader) (done queue.Imported, err error) {
 	for {
 		m, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return done, nil
 		}
 		if err != nil {
