@@ -10,11 +10,12 @@
 //   - {name: "cluster.port", differs: "clusters need no clusterd"}
 //   - {name: "cluster.id"}
 //
-// The tests of this package keep the account honest. A test that is named must
-// exist. Keys are compared with the schemas, metrics with the counters declared
-// in the tree and commands with the control program, in both directions: nothing
-// can be claimed that is not there, and nothing can be there unmentioned. To
-// change a line edit the data and run `make docs`.
+// Settings come from the schemas, and the data holds only what there is to say
+// about them: one that nothing obeys, by the status beside its schema, cannot be
+// said to work. The tests of this package keep the rest honest. A test that is
+// named must exist; metrics are compared with the counters declared in the tree,
+// commands and options with the programs. To change a line edit the data and run
+// `make docs`.
 package compat
 
 import (
@@ -121,7 +122,13 @@ func read(file string) (Section, error) {
 	if err := dec.Decode(&s); err != nil && !errors.Is(err, io.EOF) {
 		return s, fmt.Errorf("compat: data/%s.yaml: %w", file, err)
 	}
-	return s, s.check()
+	if err := s.check(); err != nil {
+		return s, err
+	}
+	if kind, ok := strings.CutPrefix(s.Source, "config "); ok {
+		return s, s.overlay(kind)
+	}
+	return s, nil
 }
 
 func (s Section) check() error {
