@@ -43,15 +43,11 @@ func labels(l []metric.Label) (names, values []string) {
 	return names, values
 }
 
-// Stat is one value under the dotted name that process statistics use:
+// Stat is one metric under the dotted name that process statistics use:
 // queue.pickup.count for queue_pickup_count, servers.ID.… for what has a
 // serverid (spec operations.md 20.2).
 type Stat struct {
-	Name  string
-	Help  string
-	Unit  string
-	Kind  metric.Kind
-	Value float64
+	Name string
 	metric.Sample
 }
 
@@ -60,7 +56,7 @@ func Stats(r *metric.Registry) []Stat {
 	samples := r.Gather()
 	out := make([]Stat, len(samples))
 	for i, s := range samples {
-		out[i] = Stat{Name: dotted(s), Help: s.Help, Unit: s.Unit, Kind: s.Kind, Value: s.Value, Sample: s}
+		out[i] = Stat{Name: dotted(s), Sample: s}
 	}
 	return out
 }
