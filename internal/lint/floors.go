@@ -40,8 +40,8 @@ const (
 // languageMay lists what the language may import of ours besides itself.
 var languageMay = []string{"internal/metric"}
 
-// checkers examine the tree and are imported by nobody.
-var checkers = []string{"internal/lint", "internal/compat"}
+// checkers examine the tree or the binary and are imported by nobody.
+var checkers = []string{"internal/lint", "internal/compat", "internal/e2e"}
 
 // inRoom says whether the folder dir is the room or lies in it.
 func inRoom(dir, room string) bool {

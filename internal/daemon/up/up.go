@@ -18,6 +18,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/daemon/smtpd"
 	"github.com/posthaste-mta/posthaste/internal/sink"
 	"github.com/posthaste-mta/posthaste/internal/spool"
+	"github.com/posthaste-mta/posthaste/internal/vfs"
 )
 
 // Addresses that are used when nothing else is asked for.
@@ -51,6 +52,7 @@ type Up struct {
 	values  values
 	mta     *smtpd.Daemon
 	sink    *sink.Sink // nil: mail goes elsewhere
+	lock    io.Closer  // on the data folder, from Start on
 }
 
 // values fills the template from the options.
@@ -113,7 +115,17 @@ func New(o Options, log *daemon.Logger) (*Up, error) {
 }
 
 // Start starts the sink and the MTA and prints where they are.
-func (u *Up) Start(ctx context.Context) error {
+func (u *Up) Start(ctx context.Context) (err error) {
+	// First of all, because a second run on the same folder is in the way of the
+	// first one everywhere, and its ports say less about the reason.
+	if u.lock, err = vfs.OS.Lock(filepath.Join(u.values.Dir, lockName)); err != nil {
+		return held(err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, u.lock.Close())
+		}
+	}()
 	if u.sink != nil {
 		if err := u.sink.Start(ctx); err != nil {
 			return err
@@ -129,13 +141,25 @@ func (u *Up) Start(ctx context.Context) error {
 	return nil
 }
 
-// held says in a newcomer's words that the folder is in use.
+// lockName is the file in the data folder that a run has locked.
+const lockName = "lock"
+
+// held says in a newcomer's words that the folder is in use: by another run of
+// this program, or by an smtpd on the same spool.
 func held(err error) error {
-	var locked *spool.LockedError
-	if errors.As(err, &locked) && locked.PID != 0 {
-		return fmt.Errorf("the data folder is in use by process %d: stop that one, or choose another folder with --dir\n(%w)", locked.PID, err)
+	var folder *vfs.HeldError
+	var queue *spool.LockedError
+	pid := 0
+	switch {
+	case errors.As(err, &folder):
+		pid = folder.PID
+	case errors.As(err, &queue):
+		pid = queue.PID
 	}
-	return err
+	if pid == 0 {
+		return err
+	}
+	return fmt.Errorf("the data folder is in use by process %d: stop that one, or choose another folder with --dir\n(%w)", pid, err)
 }
 
 func (u *Up) greet() {
@@ -180,7 +204,7 @@ func (u *Up) Stop(ctx context.Context) error {
 		n := u.sink.Stats()
 		fmt.Fprintf(u.options.Out, "The sink took %d messages.\n", n.Messages)
 	}
-	return err
+	return errors.Join(err, u.lock.Close())
 }
 
 var _ daemon.Service = (*Up)(nil)

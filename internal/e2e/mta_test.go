@@ -1,0 +1,246 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// mta is a folder of configuration with the ports and paths in it, and the
+// process that runs it, if any.
+type mta struct {
+	*program // nil before start
+
+	t       testing.TB
+	dir     string
+	smtp    string // addresses that it listens on
+	monitor string
+}
+
+// What every MTA of the tests begins with. A test lays its own settings over
+// these with startup and running.
+const (
+	startupYAML = `
+version: "6.9"
+servers: [ { id: inbound, listeners: [ { address: 127.0.0.1, port: %d } ] } ]
+environment:
+  uuid: { version: 4 }
+  controlsocket: { path: %q }
+  tmpdir: %q
+spool: { path: %q }
+monitor: { listener: { address: 127.0.0.1, port: %d } }
+`
+	runningYAML = `
+version: "6.9"
+servers: [ { id: inbound, transport: out, hostname: mta.test, resolve: { ptr: false } } ]
+transportgroups:
+  - { id: all, retry: { count: 30, intervals: [ { interval: 3600 } ] }, dsn: { transport: out }, transports: [ { id: out } ] }
+resolver: { servers: [ "127.0.0.1:9" ] }
+queues: { shutdown: { timeout: 10 } }
+`
+)
+
+// newMTA writes a folder of configuration. Nothing runs yet.
+func newMTA(t testing.TB) *mta {
+	t.Helper()
+	m := &mta{t: t, dir: t.TempDir(), smtp: freeAddress(t), monitor: freeAddress(t)}
+	for _, sub := range []string{"queue", "tmp"} {
+		must(t, os.Mkdir(filepath.Join(m.dir, sub), 0o700))
+	}
+	m.write("smtpd.yaml", fmt.Sprintf(startupYAML, portOf(m.smtp), m.socket(), m.path("tmp"), m.path("queue"), portOf(m.monitor)))
+	m.write("smtpd-app.yaml", runningYAML)
+	return m
+}
+
+// newRelay writes a folder of configuration in which all mail goes to one host.
+func newRelay(t testing.TB, nextHop net.Addr) *mta {
+	t.Helper()
+	m := newMTA(t)
+	m.running(transportTo(nextHop, "retry: { count: 30, intervals: [ { interval: 3600 } ] }"))
+	return m
+}
+
+// transportTo is a running configuration with one transport to a host; more are
+// further settings of it.
+func transportTo(nextHop net.Addr, more ...string) string {
+	host, port, _ := net.SplitHostPort(nextHop.String()) // of a listener, so well formed
+	settings := append(more, fmt.Sprintf("connection: { server: %q, port: %s }", host, port))
+	return "transportgroups: [ { id: all, dsn: { transport: out }, transports: [ { id: out, " + strings.Join(settings, ", ") + " } ] } ]"
+}
+
+func (m *mta) path(name string) string { return filepath.Join(m.dir, name) }
+
+func (m *mta) socket() string { return m.path("ctl.sock") }
+
+func (m *mta) write(name, text string) {
+	m.t.Helper()
+	must(m.t, os.WriteFile(m.path(name), []byte(text), 0o644))
+}
+
+// startup lays settings over the startup file: maps merge, lists replace.
+func (m *mta) startup(text string) { m.t.Helper(); m.lay("smtpd.yaml", text) }
+
+// running does that with the running file.
+func (m *mta) running(text string) { m.t.Helper(); m.lay("smtpd-app.yaml", text) }
+
+func (m *mta) lay(name, text string) {
+	m.t.Helper()
+	below, err := os.ReadFile(m.path(name))
+	must(m.t, err)
+	merged, err := yaml.Marshal(merge(m.decode(below), m.decode([]byte(text))))
+	must(m.t, err)
+	m.write(name, string(merged))
+}
+
+func (m *mta) decode(text []byte) (values map[string]any) {
+	m.t.Helper()
+	if err := yaml.Unmarshal(text, &values); err != nil {
+		m.t.Fatalf("%v in\n%s", err, text)
+	}
+	return values
+}
+
+func merge(below, above map[string]any) map[string]any {
+	for key, value := range above {
+		inner, ok := value.(map[string]any)
+		if under, both := below[key].(map[string]any); ok && both {
+			value = merge(under, inner)
+		}
+		below[key] = value
+	}
+	return below
+}
+
+// start runs smtpd in the foreground and waits until it is ready.
+func (m *mta) start() *mta {
+	m.t.Helper()
+	return m.startCommand(exec.Command(binary, m.arguments()...))
+}
+
+func (m *mta) arguments() []string { return []string{"smtpd", "-f", "-c", m.path("smtpd.yaml")} }
+
+func (m *mta) startCommand(cmd *exec.Cmd) *mta {
+	m.t.Helper()
+	m.program = startCommand(m.t, cmd)
+	m.waitReady()
+	return m
+}
+
+func (m *mta) waitReady() {
+	m.t.Helper()
+	eventually(m.t, "/ready", func() bool {
+		if m.program != nil && m.ended() {
+			m.t.Fatalf("smtpd ended with %d:\n%s", m.code, tail(m.program.err.String()))
+		}
+		return status(m.monitor, "/ready") == http.StatusOK
+	})
+}
+
+// ctl runs a control command that succeeds and returns its output.
+func (m *mta) ctl(args ...string) string {
+	m.t.Helper()
+	return m.tryCtl(args...).expectCode(0).out.String()
+}
+
+func (m *mta) tryCtl(args ...string) *program {
+	m.t.Helper()
+	return run(m.t, append([]string{"ctl", "--socket", m.socket()}, args...)...)
+}
+
+// list returns the entries in the queue as ctl shows them in JSON.
+func (m *mta) list(conditions ...string) (entries []entry) {
+	m.t.Helper()
+	for line := range strings.Lines(m.ctl(append([]string{"--json", "queue", "list"}, conditions...)...)) {
+		var e entry
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			m.t.Fatalf("%v in %q", err, line)
+		}
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// count is the number of entries that meet the conditions.
+func (m *mta) count(conditions ...string) int {
+	m.t.Helper()
+	text := m.ctl(append([]string{"queue", "count"}, conditions...)...)
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil {
+		m.t.Fatalf("queue count printed %q", text)
+	}
+	return n
+}
+
+func (m *mta) waitCount(want int, conditions ...string) {
+	m.t.Helper()
+	eventually(m.t, fmt.Sprintf("%d entries with %v", want, conditions), func() bool { return m.count(conditions...) == want })
+}
+
+// status is the answer of a monitor to a GET request, or 0.
+func status(address, path string) int {
+	code, _ := get(address, path, nil)
+	return code
+}
+
+func get(address, path string, header http.Header) (code int, body string) {
+	request, err := http.NewRequest(http.MethodGet, "http://"+address+path, nil)
+	if err != nil {
+		return 0, err.Error()
+	}
+	request.Header = header
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return response.StatusCode, string(text)
+}
+
+// nextPort counts through the ports below those that the kernel gives to
+// clients, so that nobody takes a port between its choice and its use.
+var nextPort atomic.Int32
+
+func init() { nextPort.Store(12000 + rand.Int32N(15000)) }
+
+// freeAddress returns an address on loopback that nobody listens on.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", nextPort.Add(1))
+		if l, err := net.Listen("tcp", address); err == nil {
+			must(t, l.Close())
+			return address
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
+func portOf(address string) int {
+	_, port, _ := net.SplitHostPort(address)
+	n, _ := strconv.Atoi(port)
+	return n
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
