@@ -69,7 +69,7 @@ func mayImport(from, to string) string {
 	case slices.Contains(checkers, from):
 		return ""
 	case slices.Contains(checkers, to):
-		return "nobody imports a package that checks the tree"
+		return "nobody imports a package that only checks"
 	case inRoom(to, testenv):
 		return "only tests import " + testenv
 	case inRoom(from, language):
