@@ -9,19 +9,10 @@ import (
 
 	"github.com/posthaste-mta/posthaste/internal/queue"
 	"github.com/posthaste-mta/posthaste/internal/queue/archive"
-	"github.com/posthaste-mta/posthaste/internal/spool"
 )
 
 func invalid(format string, args ...any) error {
 	return connect.NewError(connect.CodeInvalidArgument, fmt.Errorf(format, args...))
-}
-
-// ignoreGone is nil for an entry that left the queue while it was looked at.
-func ignoreGone(err error) error {
-	if errors.Is(err, queue.ErrGone) || errors.Is(err, spool.ErrUnknown) {
-		return nil
-	}
-	return err
 }
 
 // codes are what the errors of the parts mean to a client.

@@ -76,10 +76,8 @@ func (l *listing) group(ctx context.Context, q Queue) ([]*pb.QueueGroup, error) 
 	values := make([]string, len(l.columns))
 	err := q.Walk(ctx, l.filter, func(v *queue.View) bool {
 		e.Reset()
-		ok, err := l.fill(q, &e, v)
-		if err != nil || !ok {
-			failed = err
-			return err == nil
+		if !l.fill(q, &e, v) {
+			return true
 		}
 		for i := range l.columns {
 			values[i] = l.columns[i].bucket(&e, l.now)

@@ -3,6 +3,7 @@ package control
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -108,18 +109,19 @@ func (l *listing) choose(names []string) error {
 }
 
 // fill copies v to e. It reports false when v has left the queue meanwhile.
-func (l *listing) fill(q Queue, e *pb.QueueEntry, v *queue.View) (bool, error) {
+func (l *listing) fill(q Queue, e *pb.QueueEntry, v *queue.View) bool {
 	if l.costly {
-		if err := q.Load(v); err != nil {
-			return false, ignoreGone(err)
+		if err := q.Load(v); errors.Is(err, queue.ErrGone) {
+			return false
 		}
+		// What cannot be read is left empty: the list is how one finds it.
 	}
 	entryName(e, v)
 	for i := range l.columns {
 		l.columns[i].fill(e, v)
 	}
 	clean(e)
-	return true, nil
+	return true
 }
 
 // walk sends entries in the order in which they are found.
@@ -131,18 +133,14 @@ func (l *listing) walk(ctx context.Context, q Queue, out *pages) error {
 			skip--
 			return true
 		}
-		ok, err := l.fill(q, out.next(), v)
-		if ok && err == nil {
-			err = out.keep()
-		}
-		if failed = err; failed != nil {
-			return false
-		}
-		if !ok || l.limit == 0 {
+		if !l.fill(q, out.next(), v) {
 			return true
 		}
+		if failed = out.keep(); failed != nil {
+			return false
+		}
 		left--
-		return left > 0
+		return left != 0 // no limit counts down from 0
 	})
 	return cmp.Or(failed, err)
 }
@@ -160,14 +158,9 @@ func (l *listing) sorted(ctx context.Context, q Queue, out *pages) error {
 	var failed error
 	err := q.Walk(ctx, l.filter, func(v *queue.View) bool {
 		e := new(pb.QueueEntry)
-		ok, err := l.fill(q, e, v)
-		if ok {
-			dropped := best.add(e)
-			if dropped && l.limit == 0 {
-				err = tooManyToSort()
-			}
+		if l.fill(q, e, v) && best.add(e) && l.limit == 0 {
+			failed = tooManyToSort()
 		}
-		failed = err
 		return failed == nil
 	})
 	if err = cmp.Or(failed, err); err != nil {

@@ -282,3 +282,31 @@ func TestContent(t *testing.T) {
 		}
 	})
 }
+
+// TestWalkMeetsLeavers: entries that leave while a walk reads envelopes neither
+// end it nor lend it those of others.
+func TestWalkMeetsLeavers(t *testing.T) {
+	inWorld(t, deferring, func(w *world) {
+		for range 3 {
+			w.add(recipient(1, "a@one.example"))
+		}
+		synctest.Wait()
+		f, err := NewFilter([]Condition{{"subject", []string{"hi"}}})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		var seen []string
+		err = w.queue.Walk(w.t.Context(), f, func(v *View) bool {
+			if seen = append(seen, v.Recipient.String()); len(seen) == 1 {
+				w.update(Action{Verb: Remove})
+				synctest.Wait()
+				w.add(recipient(1, "b@two.example"))
+				synctest.Wait()
+			}
+			return true
+		})
+		if err != nil || seen[0] != "a@one.example" || len(seen) > 2 || len(w.errs) > 0 {
+			w.t.Errorf("seen %v, %v; reported %v", seen, err, w.errs)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -57,7 +58,10 @@ func (q *Queue) Update(ctx context.Context, f *Filter, a Action, progress func(i
 	err = q.Walk(ctx, f, func(v *View) bool {
 		t := target{slot: v.slot, id: v.ID, number: v.Number}
 		if a.Metadata != nil {
-			if failed = q.Load(v); failed != nil {
+			if err := q.Load(v); errors.Is(err, ErrGone) {
+				return true
+			} else if err != nil {
+				failed = err
 				return false
 			}
 			t.metadata = v.Metadata()

@@ -68,18 +68,22 @@ func (e *entry) view(v *View) {
 	}
 }
 
-// Load reads the envelope of v from the spool, once.
+// Load reads the envelope of v from the spool, once. It returns ErrGone when the
+// message has left the queue; its handle may name another one by now.
 func (q *Queue) Load(v *View) error {
 	if v.Envelope != nil {
 		return nil
 	}
 	raw, err := q.store.Envelope(v.handle)
 	if err != nil {
-		return err
+		return gone(err)
 	}
 	m := new(envelope.Message)
 	if err := envelope.Decode(raw, m); err != nil {
 		return err
+	}
+	if m.ID != v.ID {
+		return ErrGone
 	}
 	v.Envelope = m
 	return nil

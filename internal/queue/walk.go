@@ -2,6 +2,8 @@ package queue
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/envelope"
@@ -28,11 +30,7 @@ func (q *Queue) Walk(ctx context.Context, f *Filter, yield func(*View) bool) err
 			return err
 		}
 		for i := range batch {
-			ok, err := q.selected(f, &batch[i])
-			if err != nil {
-				return err
-			}
-			if ok && !yield(&batch[i]) {
+			if q.selected(f, &batch[i]) && !yield(&batch[i]) {
 				return nil
 			}
 		}
@@ -40,15 +38,19 @@ func (q *Queue) Walk(ctx context.Context, f *Filter, yield func(*View) bool) err
 	return nil
 }
 
-// selected finishes what gather began: the tests that need the spool.
-func (q *Queue) selected(f *Filter, v *View) (bool, error) {
+// selected finishes what gather began: the tests that need the spool. What
+// cannot be read is not selected; one bad record must not end the walk.
+func (q *Queue) selected(f *Filter, v *View) bool {
 	if !f.NeedsLoad() {
-		return true, nil
+		return true
 	}
 	if err := q.Load(v); err != nil {
-		return false, err
+		if !errors.Is(err, ErrGone) {
+			q.failed(fmt.Errorf("queue: condition on message %s: %w", v.ID, err))
+		}
+		return false
 	}
-	return allOf(f.costly, v, time.Now()), nil
+	return allOf(f.costly, v, time.Now())
 }
 
 // cursor is a place in a walk.
