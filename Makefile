@@ -44,7 +44,7 @@ generate: $(TOOLBIN)/buf $(TOOLBIN)/protoc-gen-go $(TOOLBIN)/protoc-gen-connect-
 	PATH=$(TOOLBIN):$$PATH $(GO) generate ./...
 
 docs: ## write the generated pages under docs/ again
-	$(GO) test ./internal/config ./internal/compat ./internal/lint -update
+	$(GO) test ./internal/config ./internal/control/ctl ./internal/compat ./internal/lint -update
 
 bench: build ## measure against Postfix; PART=intake, relay, … runs one part
 	@scripts/deps.sh
