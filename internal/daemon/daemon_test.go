@@ -121,5 +121,7 @@ func TestNotify(t *testing.T) {
 			send(t, syscall.SIGTERM)
 		}
 	}
-	<-done
+	if err := <-done; err != nil {
+		t.Errorf("ended with %v", err)
+	}
 }

@@ -40,15 +40,15 @@ func (e *echo) Serve(ctx context.Context) {
 	go func() {
 		select {
 		case <-e.drain:
-			io.WriteString(e.conn, "drained\n")
+			_, _ = io.WriteString(e.conn, "drained\n")
 			e.conn.Close()
 		case <-ctx.Done():
 			e.conn.Close()
 		case <-stop:
 		}
 	}()
-	io.WriteString(e.conn, "hello "+e.peer.Remote.String()+" at "+e.peer.Local.String()+"\n")
-	bufio.NewReader(e.conn).ReadString('\n')
+	_, _ = io.WriteString(e.conn, "hello "+e.peer.Remote.String()+" at "+e.peer.Local.String()+"\n")
+	_, _ = bufio.NewReader(e.conn).ReadString('\n')
 }
 
 // start runs a server on a loopback socket and returns it with its address.
@@ -72,7 +72,9 @@ func start(t *testing.T, l *Listener, limits Limits, events Events) (*Server, st
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		s.Stop(ctx)
+		if err := s.Stop(ctx); err != nil {
+			t.Errorf("stop: %v", err)
+		}
 	})
 	return s, l.Addr().String()
 }
@@ -84,9 +86,15 @@ func dial(t *testing.T, address string) (net.Conn, *bufio.Reader) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	return c, bufio.NewReader(c)
 }
+
+// say sends text. The server may have hung up already, which the test sees by
+// what it reads.
+func say(c net.Conn, text string) { _, _ = io.WriteString(c, text) }
 
 func expect(t *testing.T, r *bufio.Reader, want string) {
 	t.Helper()
@@ -113,7 +121,7 @@ func TestTotalLimit(t *testing.T) {
 	expect(t, rc, "421 busy")
 	expectEOF(t, rc)
 
-	io.WriteString(a, "bye\n")
+	say(a, "bye\n")
 	expectEOF(t, ra)
 	awaitConcurrent(t, s, 1)
 	_, rd := dial(t, addr)
@@ -157,7 +165,7 @@ func TestCountsDoNotLeak(t *testing.T) {
 	s, addr := start(t, l, Limits{Total: 100, RemoteIP: 100}, Events{})
 	for _, sent := range []string{"", "PRO", "garbage that is no header\r\n", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n"} {
 		c, _ := dial(t, addr)
-		io.WriteString(c, sent)
+		say(c, sent)
 		c.Close()
 	}
 	awaitConcurrent(t, s, 0)
@@ -188,7 +196,7 @@ func TestProxyHeader(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conn, r := dial(t, addr)
-			io.WriteString(conn, c.sent+"and what follows\n")
+			say(conn, c.sent+"and what follows\n")
 			if c.want == "" {
 				expectEOF(t, r)
 				return
@@ -204,7 +212,7 @@ func TestProxyFromUntrustedPeer(t *testing.T) {
 	l := &Listener{Proxy: Proxy{Expected: true, From: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}}
 	_, addr := start(t, l, Limits{}, Events{Refused: func(_ Peer, err error) { refused <- err }})
 	conn, r := dial(t, addr)
-	io.WriteString(conn, "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n")
+	say(conn, "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n")
 	expectEOF(t, r)
 	if err := <-refused; !errors.Is(err, ErrProxy) || !strings.Contains(err.Error(), "127.0.0.1 is not a trusted proxy") {
 		t.Errorf("refused because %v", err)
@@ -303,7 +311,7 @@ func TestUnixSocket(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		io.ReadAll(c)
+		_, _ = io.ReadAll(c)
 		c.Close()
 		if _, err := sock.Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "in use") {
 			t.Errorf("a socket in use was taken: %v", err)

@@ -3,7 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
-	"io"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -36,7 +36,7 @@ func TestMonitor(t *testing.T) {
 	seen.Seen.Add(3)
 	var sick error
 	m := NewMonitor(&r, func() error { return sick }, slog.New(slog.DiscardHandler))
-	m.Debug("/debug/page", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "page") })
+	m.Debug("/debug/page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "page") })
 
 	check := func(path, key, from string, code int, text string) {
 		t.Helper()

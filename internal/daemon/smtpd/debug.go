@@ -3,7 +3,6 @@ package smtpd
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -30,7 +29,7 @@ func (d *Daemon) addDebugPages() {
 		for _, p := range debugPages {
 			fmt.Fprintf(w, "<p><a href=%q>%s</a> %s</p>\n", p.path, p.path, p.help)
 		}
-		io.WriteString(w, `<p><a href="/debug/pprof/">/debug/pprof/</a> profiles</p>`)
+		fmt.Fprintln(w, `<p><a href="/debug/pprof/">/debug/pprof/</a> profiles</p>`)
 	})
 }
 
