@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -73,7 +74,7 @@ func acceptanceLine(c *session.Connection, a *session.Acceptance) string {
 // rejected logs a refusal: an error when the cause is on our side.
 func rejected(log Log, c *session.Connection, r *session.Rejection) {
 	level := slog.LevelInfo
-	if r.Err != nil {
+	if r.Err != nil && !errors.Is(r.Err, session.ErrTooLarge) {
 		level = slog.LevelError
 	}
 	if !log.Keeps(level) {
