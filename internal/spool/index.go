@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/posthaste-mta/posthaste/internal/vfs"
@@ -178,7 +179,7 @@ func unpack(p []byte, size uint64) ([]byte, error) {
 
 // each calls fn for each message. The envelope is valid during the call.
 func (x *index) each(fn func(r record, off int64, envelope []byte) error) error {
-	in := &entryReader{r: flate.NewReader(bytes.NewReader(x.messages)), buf: make([]byte, 0, 64<<10)}
+	in := &entryReader{r: flate.NewReader(bytes.NewReader(x.messages)), room: make([]byte, 0, entryAhead)}
 	for range x.count {
 		r, off := in.entry()
 		envelope := in.bytes(uint64(r.envelope))
@@ -193,9 +194,12 @@ func (x *index) each(fn func(r record, off int64, envelope []byte) error) error 
 	return nil
 }
 
+const entryAhead = 64 << 10
+
 // entryReader reads entries from a stream through a buffer that it keeps.
 type entryReader struct {
 	r    io.Reader
+	room []byte // what buf is a part of
 	buf  []byte // what was read ahead and not used
 	last entryKey
 	err  error
@@ -248,26 +252,29 @@ func (in *entryReader) bytes(n uint64) []byte {
 	return p
 }
 
-// fill reads ahead until n bytes are there or the stream ends.
+// fill reads ahead until n bytes are there or the stream ends. What was handed
+// out before is overwritten.
 func (in *entryReader) fill(n int) {
 	if len(in.buf) >= n || in.r == nil {
 		return
 	}
-	// What was handed out before may be overwritten from here on.
-	buf := make([]byte, len(in.buf), max(64<<10, n))
-	copy(buf, in.buf)
-	for len(buf) < n {
+	buf := append(in.room[:0], in.buf...)
+	for len(buf) < n && in.r != nil {
+		// A length that is not true must not cost memory, so that is taken in
+		// steps, as the stream proves it.
+		if len(buf) == cap(buf) {
+			buf = slices.Grow(buf, entryAhead)
+		}
 		m, err := in.r.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+m]
 		if err != nil {
+			in.r = nil
 			if err != io.EOF && in.err == nil {
 				in.err = err
 			}
-			in.r = nil
-			break
 		}
 	}
-	in.buf = buf
+	in.buf, in.room = buf, buf
 }
 
 // loadIndex reads the index file of g.

@@ -20,13 +20,14 @@ func (s *Store) unindexed(rest uint64) []*segment {
 	defer s.mu.Unlock()
 	var out []*segment
 	for _, g := range s.slots {
-		if g == nil || g.single || g.held || g.indexed || g.alive == 0 || g.turn+rest > s.turns {
+		if g == nil || g.phase != phaseSealed && g.phase != phasePoisoned && g.phase != phaseActive {
+			continue // in particular what a recovery is busy with
+		}
+		if g.single || g.held || g.indexed || g.alive == 0 || g.turn+rest > s.turns {
 			continue
 		}
-		if g.phase == phaseSealed || g.phase == phasePoisoned || g.phase == phaseActive {
-			g.readers++
-			out = append(out, g)
-		}
+		g.readers++
+		out = append(out, g)
 	}
 	return out
 }

@@ -24,9 +24,19 @@ type scanner struct {
 // damage is a stretch in which no record was found.
 type damage struct {
 	offset, length int64
-	// acknowledged: there is a later write behind it, so it is not the torn end
-	// of a log but had once been synced.
+	// acknowledged: it is not the torn end of a log but had once been synced.
 	acknowledged bool
+
+	after int64 // batch of the record before, or -1
+}
+
+// judge tells damage from torn writes. A write follows another one only after
+// that has been synced. What was damaged is of the same write as the record
+// before, or of the next; so if there is a later one than that, it was synced.
+func judge(found []damage, last int64) {
+	for i := range found {
+		found[i].acknowledged = last >= found[i].after+2
+	}
 }
 
 const (
@@ -44,14 +54,9 @@ func (sc *scanner) run(fn func(r record, off int64, envelope []byte) error) (int
 		r, envelope, ok := sc.record(at)
 		if !ok {
 			next := sc.find(at + recordAlign)
-			found = append(found, damage{offset: at, length: next - at})
+			found = append(found, damage{offset: at, length: next - at, after: batch})
 			at = next
 			continue
-		}
-		// Writes follow one another only after a sync. Records of at most one
-		// write are in doubt, so whatever lies two writes back was synced.
-		if n := len(found); n > 0 && found[n-1].offset+found[n-1].length == at && int64(r.batch) >= batch+2 {
-			found[n-1].acknowledged = true
 		}
 		batch = int64(r.batch)
 		if err := fn(r, at, envelope); err != nil {
@@ -60,6 +65,7 @@ func (sc *scanner) run(fn func(r record, off int64, envelope []byte) error) (int
 		at += r.size()
 		end = at
 	}
+	judge(found, batch)
 	return end, found, nil
 }
 

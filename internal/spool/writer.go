@@ -8,6 +8,10 @@ import (
 
 var zeros [page]byte
 
+// keepArena is how much of the memory for small pieces is kept for the next
+// write: enough for thousands of messages, less than one with many recipients.
+const keepArena = 2 << 20
+
 // writer puts records one behind the other into a segment. Small pieces are
 // copied together, bodies are referred to, and all of it leaves in one write.
 type writer struct {
@@ -25,6 +29,9 @@ type writer struct {
 // begin starts a write at the tail of g. The first write into a segment starts
 // with its header, which from then on says that the segment is used.
 func (w *writer) begin(g *segment) {
+	if cap(w.arena) > keepArena {
+		w.arena = nil
+	}
 	*w = writer{
 		file: g.file, id: g.identity, batch: g.batch,
 		start: g.tail, end: g.tail,
