@@ -20,7 +20,7 @@ type attempt struct {
 	settings  *Settings
 	view      View
 	from      ending
-	rare      bool
+	rare      bool // there is more in the spool
 }
 
 // attempt builds the attempt for e. Its transport is nil when the settings have
@@ -53,11 +53,12 @@ func (s *schedule) attempt(e *entry) *attempt {
 	return a
 }
 
-// complete reads the parameters that are not kept in memory.
+// complete reads what is not kept in memory, once.
 func (q *Queue) complete(a *attempt) error {
 	if !a.rare {
 		return nil
 	}
+	a.rare = false
 	if err := q.Load(&a.view); err != nil {
 		return err
 	}
@@ -65,6 +66,9 @@ func (q *Queue) complete(a *attempt) error {
 	a.EnvID, a.Ret = m.EnvID, m.Ret
 	if r := a.view.stored(); r != nil {
 		a.ORcpt = r.ORcpt
+		if len(r.Patch) > 0 {
+			return a.edit(r.Patch)
+		}
 	}
 	return nil
 }

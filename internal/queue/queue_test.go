@@ -16,6 +16,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/address"
 	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
+	"github.com/posthaste-mta/posthaste/internal/message/patch"
 	"github.com/posthaste-mta/posthaste/internal/smtp"
 	"github.com/posthaste-mta/posthaste/internal/spool"
 	"github.com/posthaste-mta/posthaste/internal/vfs"
@@ -444,6 +445,44 @@ func TestRestart(t *testing.T) {
 		}
 		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("recovered %q, %v", got, err)
+		}
+	})
+}
+
+// TestEdits: each recipient gets the message with edits of its own, and so does
+// the sender back.
+func TestEdits(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.courier.reply = func(a *delivery.Attempt) delivery.Outcome {
+			if a.Recipient.Local == "b" {
+				return failed("550 no")
+			}
+			return ok()
+		}
+	}, func(w *world) {
+		edit := func(text string) []byte {
+			p := new(patch.Patch)
+			if err := p.InsertBefore(0, []byte("X-For: "+text+"\r\n")); err != nil {
+				t.Fatal(err)
+			}
+			return p.Append(nil)
+		}
+		a, b := recipient(1, "a@one.example"), recipient(2, "b@one.example")
+		a.Patch, b.Patch = edit("a"), edit("b")
+		w.addMessage(&envelope.Message{Ret: envelope.RetFull, Recipients: []envelope.Recipient{a, b, recipient(3, "c@one.example")}})
+		synctest.Wait()
+		const plain = "Subject: hi\r\n\r\nhello\r\n"
+		want := map[string]string{"a": "X-For: a\r\n" + plain, "b": "X-For: b\r\n" + plain, "c": plain}
+		for _, got := range w.courier.seen() {
+			if text, ok := want[got.Recipient.Local]; ok && (got.body != text || got.Size != int64(len(text))) {
+				t.Errorf("%s got %q, said to have %d bytes", got.Recipient.Local, got.body, got.Size)
+			}
+			if got.Sender.IsNull() && !strings.Contains(got.body, want["b"]) {
+				t.Errorf("the report returns %q", got.body)
+			}
+		}
+		if n := len(w.courier.seen()); n != 4 {
+			t.Errorf("%d attempts, want 3 and a report", n)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,13 +18,13 @@ func (q *Queue) report(a *attempt, out *delivery.Outcome, kind dsn.Kind) error {
 	if !a.reports() || !asked.Wants(kind) {
 		return nil
 	}
-	if err := q.Load(&a.view); err != nil {
+	if err := errors.Join(q.complete(a), q.Load(&a.view)); err != nil {
 		return fmt.Errorf("queue: report on %s: %w", a.ID, err)
 	}
 	r := a.report(out, kind)
 	id := q.newID()
 	r.MessageID = "<" + id.String() + "@" + r.Host + ">"
-	if body, err := q.store.Body(a.view.handle); err != nil {
+	if body, err := a.Content(); err != nil {
 		q.failed(err)
 	} else {
 		defer body.Close()
