@@ -305,7 +305,7 @@ func TestQuotas(t *testing.T) {
 func TestGroups(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.settings.Concurrency = 1
-		w.courier.delay = time.Minute
+		w.courier.delay = time.Second
 	}, func(w *world) {
 		for i := range 5 {
 			w.add(recipient(1, fmt.Sprintf("r%d@one.example", i)))
