@@ -15,9 +15,9 @@ import (
 // BenchmarkCommit commits messages of 10 KB, reads each once from the cache and
 // ends it, as a relay does. CPU is that of the whole process.
 //
-// On two cores of a virtual machine: 1 goroutine 4,300/s with 2 syncs per
-// message (the file system's own; nobody shares), 20: 26,000/s, 100: 63,000/s
-// with 0.02 syncs and 9 µs CPU per message, most of it in the kernel.
+// On two cores of a virtual machine with other load: 1 goroutine 4,900/s with
+// one sync per message, 20: 47,000/s with 0.06 syncs and 10 µs CPU per message,
+// 100: 68,000/s with 0.018 syncs and 7 µs, and 3 allocations.
 func BenchmarkCommit(b *testing.B) {
 	for _, goroutines := range []int{1, 20, 100} {
 		b.Run(fmt.Sprint(goroutines), func(b *testing.B) {
@@ -86,7 +86,8 @@ func cpuTime(b *testing.B) time.Duration {
 }
 
 // BenchmarkRecover opens a spool of b.N waiting messages with a state each, and
-// recovers them.
+// recovers them. With a million: 0.6 ms to open, 1.1 µs per message to recover,
+// 32 bytes of memory per message afterwards.
 func BenchmarkRecover(b *testing.B) {
 	o := Options{Path: b.TempDir(), NoSync: true}
 	s, err := Open(o)

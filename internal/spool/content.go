@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -233,7 +234,8 @@ func (s *Store) spillFile() (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.fs.Remove(name); err != nil {
+	// Another store that opens with the same folder may take it for a leftover.
+	if err := s.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil

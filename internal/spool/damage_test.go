@@ -201,6 +201,12 @@ func TestForeignFiles(t *testing.T) {
 		}
 	}
 	o := testOptions(mem)
+	o.TempDir = "/temp"
+	for _, name := range []string{"/temp/body-9-9.tmp", "/temp/other"} {
+		if _, err := mem.OpenFile(name, os.O_CREATE, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var foreign []string
 	o.Events.Foreign = func(name string) { foreign = append(foreign, name) }
 	s := openTest(t, o)
@@ -212,6 +218,9 @@ func TestForeignFiles(t *testing.T) {
 		if strings.HasSuffix(name, tmpSuffix) || strings.HasSuffix(name, "3.seg.new") {
 			t.Errorf("%s is still there", name)
 		}
+	}
+	if !slices.Contains(mem.Names(), "/temp/other") {
+		t.Error("somebody else's file was removed")
 	}
 }
 

@@ -266,11 +266,12 @@ func fillZero(f vfs.File, size int64) error {
 func (s *Store) reserveSlot() uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var slot uint32
+	slot := s.lowest
 	for s.taken[slot] {
 		slot++
 	}
 	s.taken[slot] = true
+	s.lowest = slot + 1
 	for len(s.slots) <= int(slot) {
 		s.slots = append(s.slots, nil)
 	}
@@ -280,7 +281,12 @@ func (s *Store) reserveSlot() uint32 {
 func (s *Store) freeSlot(slot uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.freeSlotLocked(slot)
+}
+
+func (s *Store) freeSlotLocked(slot uint32) {
 	delete(s.taken, slot)
+	s.lowest = min(s.lowest, slot)
 }
 
 func (s *Store) sync(f vfs.File) error {

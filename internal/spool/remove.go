@@ -48,7 +48,7 @@ func (s *Store) removed(g *segment, err error) {
 	defer s.mu.Unlock()
 	s.forgetLocked(g.generation)
 	s.slots[g.slot] = nil
-	delete(s.taken, g.slot)
+	s.freeSlotLocked(g.slot)
 }
 
 // surplus takes the segments to be removed out of the lists.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -67,6 +68,7 @@ type Store struct {
 	table       table
 	slots       []*segment      // by slot; nil: free, or being made
 	taken       map[uint32]bool // slots that are not free
+	lowest      uint32          // no lower slot is free
 	generations map[uint64]*segment
 	spares      []*segment
 	drained     []*segment
@@ -165,6 +167,15 @@ func (s *Store) list() error {
 			return err
 		}
 	}
+	if len(segments) == 0 {
+		// Perhaps the folder is new: it must not get lost with what goes into it.
+		if err := s.fs.SyncDir(filepath.Dir(s.o.Path)); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+	}
+	if err := s.clearTemp(); err != nil {
+		return err
+	}
 	var run uint64
 	for _, g := range segments {
 		run = max(run, g.generation>>32)
@@ -213,6 +224,29 @@ func (s *Store) listFiles() (segments []*segment, leftover []string, err error) 
 		}
 	}
 	return segments, leftover, nil
+}
+
+// clearTemp removes what a crash left in a TempDir elsewhere.
+func (s *Store) clearTemp() error {
+	if s.o.TempDir == s.o.Path {
+		return nil
+	}
+	if err := s.fs.MkdirAll(s.o.TempDir, 0o700); err != nil {
+		return err
+	}
+	names, err := s.fs.List(s.o.TempDir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !isTemp(name) {
+			continue
+		}
+		if err := s.fs.Remove(filepath.Join(s.o.TempDir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // isTemp tells the files of bodies that were being received.
