@@ -3,7 +3,6 @@ package delivery
 import (
 	"io"
 	"net/netip"
-	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/address"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
@@ -27,8 +26,11 @@ type Attempt struct {
 	Size       int64
 	Grouping   string // of the sub-queue, for connections pooled by it
 	Transport  *Transport
-	Overrides  *Overrides // from a pre-delivery hook; nil: none
-	Content    func() (Content, error)
+	// Override are the settings for this attempt alone, in place of Transport's,
+	// from a pre-delivery hook; nil: none. Connections are shared with attempts
+	// whose settings say the same.
+	Override *Transport
+	Content  func() (Content, error)
 }
 
 // Content is the bytes of a message in canonical form: CRLF line ends, not
@@ -64,33 +66,10 @@ func (h *Host) String() string {
 	return h.Name + "[" + h.Addr.Addr().String() + "]:" + portText(h.Addr.Port())
 }
 
-// Overrides are the options of Try (spec hsl-phases.md 11.1) that replace what
-// the transport says. Nil and zero fields leave the transport's value.
-type Overrides struct {
-	Host           string // as one of Transport.Servers
-	Port           uint16
-	Helo           string
-	ConnectTimeout time.Duration
-}
-
 // transport returns the settings for this attempt.
 func (a *Attempt) transport() *Transport {
-	o := a.Overrides
-	if o == nil || *o == (Overrides{}) {
-		return a.Transport
+	if a.Override != nil {
+		return a.Override
 	}
-	t := *a.Transport
-	if o.Host != "" {
-		t.Servers = []string{o.Host}
-	}
-	if o.Port != 0 {
-		t.Port = o.Port
-	}
-	if o.Helo != "" {
-		t.Helo = o.Helo
-	}
-	if o.ConnectTimeout > 0 {
-		t.ConnectTimeout = o.ConnectTimeout
-	}
-	return &t
+	return a.Transport
 }

@@ -95,7 +95,7 @@ func (c *Courier) profile(a *Attempt) (*profile, error) {
 		base = v.(*profile)
 	}
 	if t := a.transport(); t != a.Transport {
-		return base.override(t), nil
+		return base.override(t)
 	}
 	return base, nil
 }

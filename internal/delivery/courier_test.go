@@ -291,10 +291,12 @@ func TestPoolKeys(t *testing.T) {
 		"by address, other":       {delivery.PoolByRemoteIP, func(_ *delivery.Attempt, h *delivery.Host) { h.Addr = netip.MustParseAddrPort("192.0.2.9:25") }, false},
 		"by grouping, other name": {delivery.PoolByGrouping, func(_ *delivery.Attempt, h *delivery.Host) { h.Name = "other" }, true},
 		"by grouping, other":      {delivery.PoolByGrouping, func(a *delivery.Attempt, _ *delivery.Host) { a.Grouping = "&other" }, false},
-		"other HELO":              {0, func(a *delivery.Attempt, _ *delivery.Host) { a.Overrides = &delivery.Overrides{Helo: "x.example"} }, false},
-		"other source":            {0, func(a *delivery.Attempt, _ *delivery.Host) { a.Transport.Sources = sources("198.51.100.7") }, false},
-		"other TLS":               {0, func(a *delivery.Attempt, _ *delivery.Host) { a.Transport.TLS.Mode = delivery.TLSOptional }, false},
-		"other XCLIENT":           {0, func(a *delivery.Attempt, _ *delivery.Host) { a.Transport.XClient = map[string]string{"NAME": "x"} }, false},
+		"other HELO": {0, func(a *delivery.Attempt, _ *delivery.Host) {
+			a.Override = override(a, func(t *delivery.Transport) { t.Helo = "x.example" })
+		}, false},
+		"other source":  {0, func(a *delivery.Attempt, _ *delivery.Host) { a.Transport.Sources = sources("198.51.100.7") }, false},
+		"other TLS":     {0, func(a *delivery.Attempt, _ *delivery.Host) { a.Transport.TLS.Mode = delivery.TLSOptional }, false},
+		"other XCLIENT": {0, func(a *delivery.Attempt, _ *delivery.Host) { a.Transport.XClient = map[string]string{"NAME": "x"} }, false},
 		"other id and time-outs": {0, func(a *delivery.Attempt, _ *delivery.Host) {
 			a.Transport.ID = "other"
 			a.Transport.Timeouts = map[delivery.Stage]time.Duration{delivery.StageMail: time.Second}
@@ -479,4 +481,11 @@ func drain(t testing.TB, conn net.Conn, ext string) {
 			out = append(out, "250 2.0.0 ok\r\n"...)
 		}
 	}
+}
+
+// override returns the settings of a with a change.
+func override(a *delivery.Attempt, change func(*delivery.Transport)) *delivery.Transport {
+	t := *a.Transport
+	change(&t)
+	return &t
 }

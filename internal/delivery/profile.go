@@ -52,12 +52,23 @@ func newProfile(t *Transport) (*profile, error) {
 	return p, nil
 }
 
-// override returns the profile of a transport that differs from that of p in
-// what Overrides can change.
-func (p *profile) override(t *Transport) *profile {
+// override returns the profile of a transport that was made from that of p, for
+// one attempt. What TLS needs is made anew only where it differs.
+func (p *profile) override(t *Transport) (*profile, error) {
+	if !t.TLS.same(&p.TLS) {
+		return newProfile(t)
+	}
 	q := *p
 	q.settle(t)
-	return &q
+	return &q, nil
+}
+
+// same reports whether two policies are equal to the letter.
+func (t *TLS) same(o *TLS) bool {
+	return t.Mode == o.Mode && t.MinVersion == o.MinVersion && t.MaxVersion == o.MaxVersion &&
+		slices.Equal(t.Ciphers, o.Ciphers) && t.SNIHost == o.SNIHost && t.SNIName == o.SNIName &&
+		t.VerifyHost == o.VerifyHost && slices.Equal(t.VerifyNames, o.VerifyNames) && t.DefaultCA == o.DefaultCA &&
+		slices.Equal(t.Authorities, o.Authorities) && t.Certificate == o.Certificate
 }
 
 // settle takes over the settings with their defaults.

@@ -50,7 +50,7 @@ func TestResolve(t *testing.T) {
 	for name, test := range map[string]struct {
 		domain    string
 		transport delivery.Transport
-		overrides *delivery.Overrides
+		override  *delivery.Transport
 		want      string // hosts, or status, code and cause
 	}{
 		"by MX":            {"example.net", delivery.Transport{}, nil, mx},
@@ -65,8 +65,8 @@ func TestResolve(t *testing.T) {
 		"static, missing":  {"example.net", delivery.Transport{Servers: []string{"typo.example"}}, nil, "deferred 4.3.5 nxdomain"},
 		"static address":   {"example.net", delivery.Transport{Servers: []string{"192.0.2.9"}, Port: 26}, nil, "0 192.0.2.9:26"},
 		"addresses":        {"example.net", delivery.Transport{Servers: []string{"192.0.2.9", "2001:db8::9"}}, nil, "0 192.0.2.9:25, 1 [2001:db8::9]:25"},
-		"address of Try":   {"example.net", delivery.Transport{}, &delivery.Overrides{Host: "192.0.2.9", Port: 27}, "0 192.0.2.9:27"},
-		"host of Try":      {"example.net", delivery.Transport{Servers: []string{"192.0.2.9"}}, &delivery.Overrides{Host: "plain.example"}, "0 plain.example[192.0.2.4]:25"},
+		"address of Try":   {"example.net", delivery.Transport{}, &delivery.Transport{Servers: []string{"192.0.2.9"}, Port: 27}, "0 192.0.2.9:27"},
+		"host of Try":      {"example.net", delivery.Transport{Servers: []string{"192.0.2.9"}}, &delivery.Transport{Servers: []string{"plain.example"}}, "0 plain.example[192.0.2.4]:25"},
 		"list":             {"example.net", delivery.Transport{Servers: []string{"plain.example", "192.0.2.8", "lookup-mx", "192.0.2.9"}}, nil, "0 plain.example[192.0.2.4]:25, 1 192.0.2.8:25, 12 mx1.example.net[192.0.2.1]:25, 22 mx2.example.net[192.0.2.2]:25, 23 192.0.2.9:25"},
 		"list, last works": {"null.example", delivery.Transport{Servers: []string{"lookup-mx", "192.0.2.9"}}, nil, "0 192.0.2.9:25"},
 		"literal":          {"[192.0.2.7]", delivery.Transport{}, nil, "0 192.0.2.7:25"},
@@ -81,7 +81,7 @@ func TestResolve(t *testing.T) {
 		"no name at all":   {"", delivery.Transport{}, nil, "failed 5.1.2 other"},
 	} {
 		a := attempt(t, &test.transport)
-		a.Recipient.Domain, a.Overrides = test.domain, test.overrides
+		a.Recipient.Domain, a.Override = test.domain, test.override
 		d, out := c.Resolve(t.Context(), a)
 		got := ""
 		if out != nil {

@@ -142,7 +142,7 @@ func parseAttempt(t *testing.T, words string) *delivery.Attempt {
 		case "to":
 			a.Recipient = mailbox(t, value)
 		case "helo":
-			a.Overrides = &delivery.Overrides{Helo: strings.ReplaceAll(value, `\n`, "\n")}
+			a.Override = override(a, func(t *delivery.Transport) { t.Helo = strings.ReplaceAll(value, `\n`, "\n") })
 		case "body":
 			a.Body, err = envelope.ParseBody(value)
 		case "ret":

@@ -21,6 +21,8 @@ type attempt struct {
 	view      View
 	from      ending
 	rare      bool // there is more in the spool
+	context   any  // of the hooks
+	reporting *ReportOptions
 }
 
 // attempt builds the attempt for e. Its transport is nil when the settings have
@@ -44,13 +46,28 @@ func (s *schedule) attempt(e *entry) *attempt {
 	}
 	if a.transport != nil {
 		a.Transport = a.transport.Delivery
+		a.view.Way = a.Transport
 	}
 	if e.rare != nil {
-		a.Overrides = e.rare.overrides
+		a.context = e.rare.context
+		if e.rare.try != nil {
+			a.apply(e.rare.try)
+		}
 	}
 	h, store := m.handle, s.q.store
 	a.Content = func() (delivery.Content, error) { return store.Body(h) }
 	return a
+}
+
+// apply changes the attempt as a hook wants it.
+func (a *attempt) apply(t *Try) {
+	a.Override = t.Transport
+	if t.Sender != nil {
+		a.Sender = *t.Sender
+	}
+	if t.Recipient != nil {
+		a.Recipient = *t.Recipient
+	}
 }
 
 // complete reads what is not kept in memory, once.
@@ -76,12 +93,16 @@ func (q *Queue) complete(a *attempt) error {
 // prepare asks the hook and the resolver. It runs on a worker.
 func (q *Queue) prepare(a *attempt) {
 	a.from = fromPreparing
+	var d Decision
 	if q.hooks != nil {
-		if d := q.hooks.PreDelivery(q.ctx, &a.view); d.Action != Default {
+		d = q.hooks.PreDelivery(q.ctx, &a.view)
+		a.context, a.reporting = d.Context, d.Report
+		if d.Action != Default {
 			q.decided(a, &d)
 			return
-		} else if d.Overrides != nil {
-			a.Overrides = d.Overrides
+		}
+		if d.Try != nil {
+			a.apply(d.Try)
 		}
 	}
 	destination, out := q.courier.Resolve(q.ctx, &a.Attempt)
@@ -89,7 +110,7 @@ func (q *Queue) prepare(a *attempt) {
 		q.settleOutcome(a, out)
 		return
 	}
-	q.inbox.post(func(s *schedule) { s.prepared(a.entry, a.Overrides, destination) })
+	q.inbox.post(func(s *schedule) { s.prepared(a.entry, &d, destination) })
 }
 
 // decided carries out what a pre-delivery hook said instead of Try.

@@ -13,7 +13,7 @@ import (
 // runs on a worker. want is Bounce or Delete where that was asked for without an
 // attempt, and Default to judge the outcome by the transport's settings.
 func (q *Queue) conclude(a *attempt, out *delivery.Outcome, want HookAction) {
-	r := Result{Action: want}
+	r := Result{Action: want, Context: a.context}
 	var wait Interval
 	if want == Default {
 		r.Outcome = out
@@ -22,6 +22,9 @@ func (q *Queue) conclude(a *attempt, out *delivery.Outcome, want HookAction) {
 		r.Action = Delete
 	}
 	d := q.hookResult(q.ctx, a, &r)
+	if d.Report != nil {
+		a.reporting = d.Report
+	}
 	action := r.Action
 	if d.Action != Default && out.Status != delivery.Delivered {
 		action = d.Action

@@ -92,8 +92,10 @@ type rare struct {
 	quotas      []string
 	metadata    map[string]string // replaces the envelope's
 	metadataSet bool
-	after       *Action             // what an operator wants once the running attempt ends
-	overrides   *delivery.Overrides // from the hook, for the attempt to come
+	after       *Action               // what an operator wants once the running attempt ends
+	try         *Try                  // from the hook, for the attempt to come
+	context     any                   // likewise
+	to          *delivery.Destination // that its settings lead to; nil: that of the group
 }
 
 type entryFlags uint8
@@ -252,6 +254,12 @@ func (e *entry) saved() envelope.State {
 func (e *entry) setTransport(id string) {
 	c := e.class.Value()
 	c.transport = id
+	e.class = unique.Make(c)
+}
+
+func (e *entry) setJob(id string) {
+	c := e.class.Value()
+	c.job = id
 	e.class = unique.Make(c)
 }
 

@@ -3,6 +3,8 @@ package queue
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"strconv"
 	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/delivery"
@@ -80,6 +82,15 @@ func (a *attempt) report(out *delivery.Outcome, kind dsn.Kind) *dsn.Report {
 		to.RetryUntil = m.Received.Add(t.Retry.During)
 	}
 	r.Recipients = []dsn.Recipient{to}
+	if o := a.reporting; o != nil {
+		r.Options = o.Text
+		if o.Text.From.IsNull() {
+			r.Options.From = t.DSN.From
+		}
+		if o.Text.FromName == "" {
+			r.Options.FromName = t.DSN.FromName
+		}
+	}
 	return r
 }
 
@@ -92,6 +103,34 @@ func (t *Transport) returnsFull(asked envelope.Ret) bool {
 	return asked == envelope.RetFull
 }
 
+// reportTo is the entry of the report.
+func (a *attempt) reportTo() envelope.Recipient {
+	r := envelope.Recipient{
+		Number: 1, Address: a.view.Sender, Transport: a.transport.DSN.Transport,
+		Job: a.view.Job, Tenant: a.view.Tenant, Notify: envelope.NotifyNever,
+		// What it is about, for whoever reads the report's entry.
+		Metadata: map[string]string{"dsn-transaction": a.ID.String(), "dsn-queue": strconv.Itoa(int(a.Number))},
+	}
+	o := a.reporting
+	if o == nil {
+		return r
+	}
+	if o.Recipient != nil {
+		r.Address = *o.Recipient
+	}
+	if o.Transport != "" {
+		r.Transport = o.Transport
+	}
+	if o.Job != "" {
+		r.Job = o.Job
+	}
+	if o.Delay > 0 {
+		r.NotBefore = time.Now().Add(o.Delay)
+	}
+	maps.Copy(r.Metadata, o.Metadata)
+	return r
+}
+
 // submit stores a report and schedules it.
 func (q *Queue) submit(a *attempt, id envelope.ID, m *dsn.Message) error {
 	body := q.store.NewMessage()
@@ -102,12 +141,7 @@ func (q *Queue) submit(a *attempt, id envelope.ID, m *dsn.Message) error {
 	e := envelope.Message{
 		ID: id, Received: time.Now(), ServerID: a.view.ServerID, Priority: a.view.Priority,
 		SMTPUTF8: m.NeedsUTF8(), Size: m.Size(), Subject: "Delivery status notification",
-		Recipients: []envelope.Recipient{{
-			Number: 1, Address: a.view.Sender, Transport: a.transport.DSN.Transport,
-			Job: a.view.Job, Tenant: a.view.Tenant, Notify: envelope.NotifyNever,
-			// To whom and about what, for whoever reads the report's entry.
-			Metadata: map[string]string{"dsn-transaction": a.ID.String(), "dsn-queue": fmt.Sprint(a.Number)},
-		}},
+		Recipients: []envelope.Recipient{a.reportTo()},
 	}
 	if m.EightBit() {
 		e.Body = envelope.Body8BitMIME

@@ -225,15 +225,26 @@ func (s *schedule) prepare() {
 
 // prepared makes an entry ACTIVE, unless an operator decided otherwise while it
 // was being prepared.
-func (s *schedule) prepared(e *entry, o *delivery.Overrides, d *delivery.Destination) {
+func (s *schedule) prepared(e *entry, d *Decision, to *delivery.Destination) {
 	s.preparing--
+	if d.SetMetadata {
+		e.more().metadata, e.rare.metadataSet = d.Metadata, true
+		s.save(e)
+	}
 	if s.obey(e) {
 		return
 	}
-	if o != nil {
-		e.more().overrides = o
+	if d.Try != nil || d.Context != nil {
+		e.more().try, e.rare.context = d.Try, d.Context
+		e.rare.to = nil
+		if d.Try != nil && d.Try.Transport != nil {
+			e.rare.to = to
+		}
+		if d.Try != nil && d.Try.Job != nil {
+			e.setJob(*d.Try.Job)
+		}
 	}
-	s.activate(e, d)
+	s.activate(e, to)
 }
 
 // pickUp starts attempts while there is room.
@@ -267,6 +278,9 @@ func (s *schedule) send(e *entry, a *attempt) {
 	s.sending++
 	e.group.sending++
 	d := e.group.destination
+	if e.rare != nil && e.rare.to != nil {
+		d = e.rare.to
+	}
 	s.q.crew.do(func() { s.q.carry(a, d) })
 }
 
@@ -310,7 +324,7 @@ func (s *schedule) deferEntry(e *entry, v *verdict) {
 		e.more().metadata, e.rare.metadataSet = v.metadata, true
 	}
 	if e.rare != nil {
-		e.rare.overrides = nil
+		e.rare.try, e.rare.context, e.rare.to = nil, nil, nil
 	}
 	if v.hold {
 		s.setState(e, StateHold)

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/posthaste-mta/posthaste/internal/address"
 	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
 )
@@ -187,8 +188,10 @@ func TestPreDelivery(t *testing.T) {
 		ended    string
 	}{
 		{"try", func(*View) Decision { return Decision{} }, 1, "[delivered r@one.example]"},
-		{"overrides", func(*View) Decision {
-			return Decision{Overrides: &delivery.Overrides{Helo: "other.example"}}
+		{"other settings", func(v *View) Decision {
+			way := *v.Way
+			way.Helo = "other.example"
+			return Decision{Try: &Try{Transport: &way, Sender: &address.Address{Local: "x", Domain: "y.example"}}}
 		}, 1, "[delivered r@one.example]"},
 		{"delete", func(*View) Decision { return Decision{Action: Delete} }, 0, "[deleted r@one.example]"},
 		{"bounce", func(v *View) Decision {
@@ -214,8 +217,8 @@ func TestPreDelivery(t *testing.T) {
 				if len(seen) != c.attempts || fmt.Sprint(w.ended) != c.ended {
 					t.Errorf("%d attempts, %v", len(seen), w.ended)
 				}
-				if c.name == "overrides" && (seen[0].Overrides == nil || seen[0].Overrides.Helo != "other.example") {
-					t.Errorf("overrides are %v", seen[0].Overrides)
+				if c.name == "other settings" && (seen[0].Override.Helo != "other.example" || seen[0].Sender.String() != "x@y.example") {
+					t.Errorf("the attempt was %+v", seen[0])
 				}
 			})
 		})

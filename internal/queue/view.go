@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/address"
+	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
 	"github.com/posthaste-mta/posthaste/internal/spool"
 )
@@ -35,6 +36,10 @@ type View struct {
 	RemoteMX  string     // while ACTIVE or SENDING: the first candidate
 	RemoteIP  netip.Addr // and its address
 	Quotas    []string
+
+	// Way are the settings of the transport, for hooks; nil when it is not
+	// configured, and in listings.
+	Way *delivery.Transport
 
 	// Envelope is what was stored with the message. It is nil until it has been
 	// asked for; see Queue.Load.
