@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -42,4 +44,19 @@ func (in *Inherited) Take(name, address string) net.Listener {
 		}
 	}
 	return nil
+}
+
+// Leftover describes the sockets that nobody has taken: a client of one of them
+// would wait in vain.
+func (in *Inherited) Leftover() []string {
+	var out []string
+	for name, ls := range in.listeners {
+		for _, l := range ls {
+			if l != nil {
+				out = append(out, fmt.Sprintf("%q on %s", name, l.Addr()))
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }

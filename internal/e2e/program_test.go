@@ -189,3 +189,10 @@ func expectContains(t testing.TB, text string, parts ...string) {
 		}
 	}
 }
+
+// kill ends the program as a power cut would.
+func (p *program) kill() {
+	p.t.Helper()
+	must(p.t, p.cmd.Process.Kill())
+	p.wait()
+}

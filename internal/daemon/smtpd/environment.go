@@ -60,7 +60,13 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err := d.openControl(); err != nil {
 		return err
 	}
-	return d.openMonitor(ctx, inherited)
+	if err := d.openMonitor(ctx, inherited); err != nil {
+		return err
+	}
+	for _, socket := range inherited.Leftover() {
+		d.log.Warn("No listener takes the inherited socket " + socket + ": give it the id or the address of one")
+	}
+	return nil
 }
 
 func (d *Daemon) openServer(ctx context.Context, v *StartupServer, inherited *daemon.Inherited) error {
