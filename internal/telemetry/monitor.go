@@ -25,7 +25,6 @@ import (
 type Monitor struct {
 	registry *metric.Registry
 	health   func() error
-	log      *slog.Logger
 	debug    *http.ServeMux
 	keys     atomic.Pointer[[]string]
 	ready    atomic.Bool
@@ -41,7 +40,7 @@ type monitorMetrics struct {
 // NewMonitor returns a Monitor. health says why the process is not healthy, or
 // nil; it is asked on every request.
 func NewMonitor(r *metric.Registry, health func() error, log *slog.Logger) *Monitor {
-	m := &Monitor{registry: r, health: health, log: log, debug: http.NewServeMux()}
+	m := &Monitor{registry: r, health: health, debug: http.NewServeMux()}
 	m.keys.Store(new([]string))
 	m.gauges = monitorMetrics{
 		Ready:   func() float64 { return truth(m.ready.Load()) },
@@ -53,6 +52,12 @@ func NewMonitor(r *metric.Registry, health func() error, log *slog.Logger) *Moni
 	m.debug.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	m.debug.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	m.debug.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	// Here and not in Serve, so that Close has something to close when it comes
+	// before a Serve on another goroutine.
+	m.server = http.Server{
+		Handler: m.mux(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
 	return m
 }
 
@@ -65,12 +70,9 @@ func (m *Monitor) SetReady() { m.ready.Store(true) }
 // Debug adds a page below /debug/.
 func (m *Monitor) Debug(pattern string, h http.HandlerFunc) { m.debug.HandleFunc(pattern, h) }
 
-// Serve answers on l until Close. It does not return before.
+// Serve answers on l until Close, and does not return before. After Close it
+// closes l and returns at once.
 func (m *Monitor) Serve(l net.Listener) error {
-	m.server = http.Server{
-		Handler: m.mux(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(m.log.Handler(), slog.LevelWarn),
-	}
 	if err := m.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("telemetry: monitor: %w", err)
 	}

@@ -89,3 +89,22 @@ func TestMonitorServes(t *testing.T) {
 		t.Errorf("Serve ended with %v", err)
 	}
 }
+
+// TestMonitorClosedFirst: a process that is stopped right after its start may
+// close the monitor before the goroutine that serves has run.
+func TestMonitorClosedFirst(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := NewMonitor(new(metric.Registry), func() error { return nil }, slog.New(slog.DiscardHandler))
+	if err := m.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Serve(l); err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+	if _, err := l.Accept(); err == nil {
+		t.Error("the socket is still open")
+	}
+}
