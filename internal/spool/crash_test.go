@@ -20,6 +20,7 @@ import (
 type ledger struct {
 	mu       sync.Mutex
 	messages map[string]*entryOf
+	last     *ledger // snapshot, until something changes
 }
 
 // entryOf is one message in the ledger. Fields that end in Asked are what may be
@@ -47,22 +48,26 @@ func newLedger() *ledger { return &ledger{messages: map[string]*entryOf{}} }
 func (l *ledger) snapshot() *ledger {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := newLedger()
-	for k, e := range l.messages {
-		c.messages[k] = e.clone()
+	if l.last == nil {
+		l.last = newLedger()
+		for k, e := range l.messages {
+			l.last.messages[k] = e.clone()
+		}
 	}
-	return c
+	return l.last
 }
 
 func (l *ledger) update(envelope string, fn func(*entryOf)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.last = nil
 	fn(l.messages[envelope])
 }
 
 func (l *ledger) add(envelope, body string, entries int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.last = nil
 	l.messages[envelope] = &entryOf{
 		body: body, entries: entries,
 		doneAsked: map[uint32]bool{}, doneSure: map[uint32]bool{},
@@ -74,6 +79,7 @@ func (l *ledger) add(envelope, body string, entries int) {
 func (l *ledger) flushed(asked *ledger) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.last = nil
 	for k, e := range asked.messages {
 		maps.Copy(l.messages[k].doneSure, e.doneAsked)
 		maps.Copy(l.messages[k].stateSure, e.states)
@@ -313,7 +319,7 @@ func TestCrash(t *testing.T) {
 		}
 		s := openTest(t, crashOptions(mem))
 		w := &workload{s: s, ledger: l, rnd: rand.New(rand.NewPCG(seed, 1))}
-		w.run(250, 12)
+		w.run(170, 10)
 		w.flush()
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
@@ -411,7 +417,7 @@ func (w *workload) survive(disk *vfs.Mem, before, after *ledger) error {
 	}
 	w.ledger.mu.Lock()
 	defer w.ledger.mu.Unlock()
-	w.ledger.messages = map[string]*entryOf{}
+	w.ledger.messages, w.ledger.last = map[string]*entryOf{}, nil
 	for envelope, m := range got {
 		w.ledger.messages[envelope] = m.entry()
 	}
