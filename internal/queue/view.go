@@ -113,6 +113,15 @@ func (v *View) Metadata() map[string]string {
 	return nil
 }
 
+// ORcpt returns the original recipient that the sender gave, "" where there is
+// none. The View must be loaded.
+func (v *View) ORcpt() string {
+	if r := v.stored(); r != nil {
+		return r.ORcpt
+	}
+	return ""
+}
+
 // stored is the recipient in the envelope of a loaded View, or nil.
 func (v *View) stored() *envelope.Recipient {
 	if v.Envelope == nil {
