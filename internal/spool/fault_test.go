@@ -148,8 +148,12 @@ func TestDiskFull(t *testing.T) {
 	}
 	s := openTest(t, o)
 	handles := fill(t, s, "fill ")
-	// On the full disk the ends of messages still find room; and enough of them
-	// make room for messages.
+	// On the full disk states and ends still find room; and enough ends make room
+	// for messages.
+	for _, h := range handles {
+		s.SetState(h, 1, []byte("deferred: the mailbox of this recipient is full, too"))
+	}
+	mustFlush(t, s)
 	for _, h := range handles[:len(handles)-3] {
 		s.Done(h, 1)
 	}
