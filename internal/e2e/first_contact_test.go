@@ -52,7 +52,7 @@ func TestFirstContact(t *testing.T) {
 		t.Fatalf("no line to paste in\n%s", u.out.String())
 	}
 	runCommand(t, exec.Command("bash", "-c", line[1])).expectCode(0)
-	runCommand(t, exec.Command(testenv.Program(t, "swaks"), "--server", u.smtp, "--from", "a@example.org", "--to", "b@example.net", "--body", "Hello.")).expectCode(0)
+	runCommand(t, swaks(t, u.smtp)).expectCode(0)
 	runCommand(t, exec.Command(testenv.Program(t, "smtp-source"), "-f", "c@example.org", "-t", "d@example.net", "-m", "3", "-s", "2", "inet:"+u.smtp)).expectCode(0)
 	eventually(t, "five deliveries in the log", func() bool { return strings.Count(u.program.err.String(), "] delivered <") == 5 })
 	u.signal(syscall.SIGINT)

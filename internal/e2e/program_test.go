@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/posthaste-mta/posthaste/internal/testenv"
 )
 
 // patience is how long a test waits for something that ought to happen soon. It
@@ -195,4 +197,11 @@ func (p *program) kill() {
 	p.t.Helper()
 	must(p.t, p.cmd.Process.Kill())
 	p.wait()
+}
+
+// swaks is a command that sends one message with that program.
+func swaks(t testing.TB, address string, options ...string) *exec.Cmd {
+	t.Helper()
+	args := append([]string{"--server", address, "--from", "a@example.org", "--to", "b@example.net", "--body", "Hello."}, options...)
+	return exec.Command(testenv.Program(t, "swaks"), args...)
 }
