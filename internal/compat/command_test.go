@@ -2,7 +2,6 @@ package compat
 
 import (
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -107,12 +106,7 @@ var flagWord = regexp.MustCompile(`^--?[a-zA-Z]`)
 // TestPrograms asks the binary itself for each program and option that is said to
 // work.
 func TestPrograms(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "posthaste")
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "./cmd/posthaste")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	binary := mustBuild(t)
 	for _, f := range mustSection(t, "programs").Facts {
 		words := strings.Fields(f.Name)
 		if f.State() == NotYet || words[0] != "posthaste" {
