@@ -120,7 +120,9 @@ func lenient(t Type, class string, v *Value) bool {
 		return true
 	case t.Includes(KindNumber) && k == KindString:
 		f, ok := ParseNumber(v.Str())
-		*v = Number(f)
+		if ok {
+			*v = Number(f)
+		}
 		return ok
 	case t.Includes(KindBoolean) && k != KindObject && k != KindResource && k != KindFunction:
 		*v = Boolean(v.Truth())

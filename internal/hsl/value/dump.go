@@ -10,10 +10,10 @@ const maxNesting = 2000
 
 // dumper writes arrays as HSL source, which reads back as the same array.
 type dumper struct {
-	b       []byte
-	thread  *Thread // whose memory the text is charged to; may be nil
-	charged int
-	err     error
+	b      []byte
+	thread *Thread // whose memory the text is charged to; may be nil
+	growth Growth
+	err    error
 }
 
 // unlimitedDump bounds texts that are made for nobody's account.
@@ -55,14 +55,9 @@ func (d *dumper) element(v Value, depth int) {
 // charge accounts for the text now and then. An array that holds itself many
 // times over through shared parts has a text that no memory would hold.
 func (d *dumper) charge() {
-	grown := len(d.b) - d.charged
-	if grown < 4096 {
-		return
-	}
-	d.charged = len(d.b)
 	switch {
 	case d.thread != nil:
-		d.err = d.thread.Alloc(grown)
+		d.err = d.growth.To(d.thread, len(d.b))
 	case len(d.b) > unlimitedDump:
 		d.err = Errorf("array is too large to print")
 	}
