@@ -162,7 +162,7 @@ func (m *mta) tryCtl(args ...string) *program {
 // list returns the entries in the queue as ctl shows them in JSON.
 func (m *mta) list(conditions ...string) (entries []entry) {
 	m.t.Helper()
-	for line := range strings.Lines(m.ctl(append([]string{"--json", "queue", "list"}, conditions...)...)) {
+	for line := range strings.Lines(m.ctl(append([]string{"--json", "queue", "list", "-F", entryFields}, conditions...)...)) {
 		var e entry
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			m.t.Fatalf("%v in %q", err, line)

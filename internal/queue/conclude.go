@@ -92,18 +92,25 @@ func (q *Queue) keep(a *attempt, out *delivery.Outcome, d *Decision, wait Interv
 
 // delivered ends an entry that has arrived.
 func (q *Queue) delivered(a *attempt, out *delivery.Outcome) {
-	kind := dsn.Delivered
 	if out.Relayed {
-		kind = dsn.Relayed
-	}
-	if err := q.report(a, out, kind); err != nil {
-		// The message has arrived. Not sending the report is the lesser evil
-		// against sending the message again.
-		q.failed(err)
+		if err := q.report(a, out, a.arrival()); err != nil {
+			// The message has arrived. Not sending the report is the lesser evil
+			// against sending the message again.
+			q.failed(err)
+		}
 	}
 	q.metrics.Delivered.Inc()
 	q.attempted(a, out, "delivered", time.Time{})
 	q.post(a, verdict{remove: true})
+}
+
+// arrival is what a peer's 250 means when the peer will report nothing itself:
+// that of LMTP is said when the message lies in the mailbox (RFC 2033 §4.2).
+func (a *attempt) arrival() dsn.Kind {
+	if a.transport != nil && a.transport.Delivery.Protocol == delivery.LMTP {
+		return dsn.Delivered
+	}
+	return dsn.Relayed // RFC 3461 §5.2.2
 }
 
 // finish reports a failure to the sender and ends the entry. While the report

@@ -142,7 +142,8 @@ func newWorld(t *testing.T) *world {
 				}},
 				DSN: DSN{Transport: "out"},
 			},
-			"silent": {Delivery: &delivery.Transport{}},
+			"silent":  {Delivery: &delivery.Transport{}},
+			"mailbox": {Delivery: &delivery.Transport{Protocol: delivery.LMTP}, DSN: DSN{Transport: "out"}},
 		},
 	}
 	return w
@@ -343,7 +344,8 @@ func TestWhoGetsAReport(t *testing.T) {
 		{"null sender", func(r *envelope.Recipient) { r.Sender = address.Address{} }, "550 5.1.1 no", false, ""},
 		{"never", func(r *envelope.Recipient) { r.Notify = envelope.NotifyNever }, "550 5.1.1 no", false, ""},
 		{"success only", func(r *envelope.Recipient) { r.Notify = envelope.NotifySuccess }, "550 5.1.1 no", false, ""},
-		{"success", func(r *envelope.Recipient) { r.Notify = envelope.NotifySuccess }, "", false, "delivered"},
+		{"passed on", func(r *envelope.Recipient) { r.Notify = envelope.NotifySuccess }, "", false, ""},
+		{"mailbox", func(r *envelope.Recipient) { r.Notify, r.Transport = envelope.NotifySuccess, "mailbox" }, "", true, "delivered"},
 		{"relayed", func(r *envelope.Recipient) { r.Notify = envelope.NotifySuccess }, "", true, "relayed"},
 		{"delivered, not asked", nil, "", false, ""},
 		{"no DSN transport", func(r *envelope.Recipient) { r.Transport = "silent" }, "550 5.1.1 no", false, ""},
