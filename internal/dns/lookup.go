@@ -168,10 +168,13 @@ func mergeAddresses(sets []Set[netip.Addr], errs []error) (Set[netip.Addr], erro
 }
 
 // ReverseName returns the name of an address, confirmed by a forward look-up:
-// the first of its PTR names that has the address. Without one the error is
-// that of the PTR look-up, or has ErrNoData when no name could be confirmed.
+// the first of its PTR names that has the address. Loopback addresses are
+// localhost. Without a name the error is that of the PTR look-up, or has ErrNoData when no name could be confirmed.
 func (r *Resolver) ReverseName(ctx context.Context, a netip.Addr) (string, error) {
 	a = a.Unmap().WithZone("")
+	if a.IsLoopback() {
+		return "localhost", nil // RFC 6761 §6.3; no server knows it better
+	}
 	arpa, err := wire.ReverseAddr(a.String())
 	if err != nil {
 		return "", &Error{Name: a.String(), Type: TypePTR, Reason: ErrName}

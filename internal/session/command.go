@@ -91,6 +91,7 @@ func (s *Session) command(ctx context.Context) {
 		return
 	}
 	s.now(Commanded)
+	s.known()
 	line := string(b)
 	s.heard(line)
 	if s.askProxy && s.has(PhaseProxy) {

@@ -65,10 +65,27 @@ func (s *Session) connect(ctx context.Context) {
 	s.greet(ctx)
 }
 
-// lookup finds the name of the client.
+// lookup finds the name of the client. Only a connect hook wants it before the
+// banner; without one DNS is asked while the client reads that and answers, and
+// known is where we wait for it.
 func (s *Session) lookup(ctx context.Context) {
-	if ip := s.c.Remote.Addr(); s.settings.LookupPTR != nil && ip.IsValid() {
+	ip := s.c.Remote.Addr()
+	if s.settings.LookupPTR == nil || !ip.IsValid() {
+		return
+	}
+	if s.has(PhaseConnect) {
 		s.c.PTR = s.settings.LookupPTR(ctx, ip)
+		return
+	}
+	s.name = make(chan PTR, 1) // receives once
+	go func() { s.name <- s.settings.LookupPTR(ctx, ip) }()
+}
+
+// known waits for the name of the client, if that is being looked up.
+func (s *Session) known() {
+	if s.name != nil {
+		s.c.PTR = <-s.name
+		s.name = nil
 	}
 }
 

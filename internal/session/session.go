@@ -56,6 +56,7 @@ type Session struct {
 	offer      offer
 	mechanisms []string // that AUTH takes
 	askProxy   bool     // the next line goes to the proxy hook
+	name       chan PTR // of the client, while it is being looked up
 
 	transactions int // begun
 	authFailures int
@@ -135,6 +136,7 @@ func (s *Session) Serve(ctx context.Context) {
 	for !s.over {
 		s.command(ctx)
 	}
+	s.known()
 	s.close()
 	s.now(Closed)
 	if s.has(PhaseDisconnect) {

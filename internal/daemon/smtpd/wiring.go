@@ -206,7 +206,13 @@ func (d *Daemon) newID() func() envelope.ID {
 	return envelope.NewID
 }
 
+// ptrPatience is how long a client may have to wait because DNS does not know
+// its name.
+const ptrPatience = 5 * time.Second
+
 func (d *Daemon) lookupPTR(ctx context.Context, ip netip.Addr) session.PTR {
+	ctx, cancel := context.WithTimeout(ctx, ptrPatience)
+	defer cancel()
 	name, err := d.resolver.ReverseName(ctx, ip)
 	if err != nil {
 		return session.PTR{}
