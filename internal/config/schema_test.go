@@ -253,7 +253,7 @@ func kindVersion(kind Kind) string {
 // onlyOurs reports whether all complaints are about what JSON Schema cannot say:
 // ids that occur twice.
 func onlyOurs(err error) bool {
-	all, ok := err.(Errors) //nolint:errorlint // Parse returns it as it is
+	all, ok := err.(Errors)
 	return ok && !slices.ContainsFunc(all, func(e *Error) bool { return !strings.Contains(e.Err.Error(), "duplicate") })
 }
 

@@ -183,7 +183,7 @@ const lastWait = time.Second
 // in the middle often says why first.
 func (c *client) lastWords(stage Stage, err error) *Outcome {
 	c.broken = true
-	if causeOf(err) == ErrClosed && c.conn.SetReadDeadline(time.Now().Add(lastWait)) == nil {
+	if errors.Is(causeOf(err), ErrClosed) && c.conn.SetReadDeadline(time.Now().Add(lastWait)) == nil {
 		if r, rerr := smtp.ReadReply(c.in); rerr == nil && (r.Transient() || r.Permanent()) {
 			return refusal(stage, r)
 		}

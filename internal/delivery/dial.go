@@ -23,7 +23,7 @@ func (c *Courier) dial(ctx context.Context, r route) (net.Conn, *Outcome) {
 			"source address "+r.source.Addr.String()+" cannot be used", fmt.Errorf("%w: %w", ErrNoSource, err))
 	}
 	cause := causeOf(err)
-	if cause == errLost {
+	if errors.Is(cause, errLost) {
 		cause = errors.New("delivery")
 	}
 	return nil, verdict(StageConnect, KindNetwork, codeNoAnswer,

@@ -62,10 +62,10 @@ func networkFailure(stage Stage, err error) *Outcome {
 	}
 	cause := causeOf(err)
 	text := "connection lost in reply to " + stage.String() + ": " + networkText(err)
-	switch cause {
-	case ErrTimeout:
+	switch {
+	case errors.Is(cause, ErrTimeout):
 		text = "timed out in reply to " + stage.String()
-	case ErrClosed:
+	case errors.Is(cause, ErrClosed):
 		text = "connection closed by the host in reply to " + stage.String()
 	}
 	return verdict(stage, KindNetwork, codeLost, text, fmt.Errorf("%w in reply to %s: %w", cause, stage, err))
@@ -94,7 +94,7 @@ func networkText(err error) string {
 	switch {
 	case errors.As(err, &errno):
 		return errno.Error()
-	case causeOf(err) == ErrTimeout:
+	case errors.Is(causeOf(err), ErrTimeout):
 		return "timed out"
 	}
 	var op *net.OpError

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 
@@ -61,7 +62,7 @@ func headerBeyondASCII(a *Attempt) (bool, error) {
 		if bytes.ContainsFunc(b, func(r rune) bool { return r >= 0x80 }) {
 			return true, nil
 		}
-		if end >= 0 || err == io.EOF {
+		if end >= 0 || errors.Is(err, io.EOF) {
 			return false, nil
 		}
 		if err != nil {

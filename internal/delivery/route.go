@@ -189,7 +189,7 @@ func domainFailure(err error) *Outcome {
 		if errors.Is(err, v.err) {
 			out := verdict(StageResolve, KindDNS, v.code, v.text, err)
 			out.DNS = v.cause
-			if v.err == dns.ErrNullMX {
+			if errors.Is(v.err, dns.ErrNullMX) {
 				out.Reply.Code = 556 // RFC 7505 §4.1
 			}
 			return out

@@ -98,10 +98,10 @@ func (c *client) handshakeFailure(a *Attempt, err error) *Outcome {
 }
 
 func tlsText(err error) string {
-	switch causeOf(err) {
-	case ErrTimeout:
+	switch cause := causeOf(err); {
+	case errors.Is(cause, ErrTimeout):
 		return "timed out"
-	case ErrClosed:
+	case errors.Is(cause, ErrClosed):
 		return "connection closed by the host"
 	}
 	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "delivery: "), "tls: ")

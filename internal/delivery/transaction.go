@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/posthaste-mta/posthaste/internal/envelope"
@@ -47,7 +48,7 @@ func (c *client) transact(m *parcel) *Outcome {
 // about to close, a connection that idled. A host that is slow is not gone:
 // another connection would not mend that.
 func wasGone(out *Outcome) bool {
-	closed := out.Kind == KindNetwork && causeOf(out.Err) != ErrTimeout || out.FromPeer && out.Reply.Code == 421
+	closed := out.Kind == KindNetwork && !errors.Is(causeOf(out.Err), ErrTimeout) || out.FromPeer && out.Reply.Code == 421
 	return out.Stage == StageRSET && (closed || out.FromPeer) || out.Stage == StageMail && closed
 }
 

@@ -221,7 +221,7 @@ func copyRange(w io.Writer, r io.ReaderAt, off, length int64, seen func([]byte))
 
 // unexpected turns the end of a file into an error where more was promised.
 func unexpected(err error) error {
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
