@@ -220,7 +220,7 @@ func TestRetryToExpiry(t *testing.T) {
 	t.Parallel()
 	far := newFarEnd(t, sink.Options{})
 	m := newMTA(t)
-	m.running(transportTo(far.Addr(), "retry: { count: 2, intervals: [ { interval: 1 }, { interval: 1, notify: true } ] }"))
+	m.running(transportTo(far.Addr(), "retry: { count: 2, during: 1h, intervals: [ { interval: 1 }, { interval: 1, notify: true } ] }"))
 	m.start()
 	submit(t, m.smtp, "a@example.org", "451-4.7.1@example.net")
 	reports := far.wait(t, 2)
