@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"io"
 	"mime/quotedprintable"
+	"strings"
 )
 
 // chunk is how much of a body is encoded at once.
@@ -14,6 +15,9 @@ func writeQuoted(w io.Writer, body string, text bool) error {
 	buffered := bufio.NewWriterSize(w, chunk)
 	q := quotedprintable.NewWriter(buffered)
 	q.Binary = !text
+	if text && hasBareCR(body) {
+		body = CRLF(body) // the writer may lose a line end behind a lone CR
+	}
 	var part [chunk]byte
 	for len(body) > 0 {
 		n := copy(part[:], body)
@@ -26,6 +30,18 @@ func writeQuoted(w io.Writer, body string, text bool) error {
 		return err
 	}
 	return buffered.Flush()
+}
+
+func hasBareCR(s string) bool {
+	for {
+		i := strings.IndexByte(s, '\r')
+		if i < 0 {
+			return false
+		}
+		if s = s[i+1:]; !strings.HasPrefix(s, "\n") {
+			return true
+		}
+	}
 }
 
 // quotedReader decodes quoted-printable line by line. An escape that is none
