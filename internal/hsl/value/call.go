@@ -244,3 +244,16 @@ func (o Options) Bool(name string) bool { return o.Get(name).Bool() }
 
 // Array returns an array option; nil when absent.
 func (o Options) Array(name string) *Array { return o.Get(name).Array() }
+
+// CheckOptions returns an options array that is no argument of a builtin, after
+// checking it against its declaration. name stands in messages.
+func CheckOptions(name string, declared []Option, given *Array) (Options, error) {
+	c := Call{Builtin: &Builtin{Name: name}}
+	p := Param{Options: declared}
+	if given != nil {
+		if err := c.checkOptions(&p, given); err != nil {
+			return Options{}, err
+		}
+	}
+	return Options{declared: declared, given: given}, nil
+}

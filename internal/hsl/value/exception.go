@@ -62,6 +62,16 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("script exceeded its %s limit of %s", e.Limit, e.Value)
 }
 
+// Stopped adds to a LimitError where the script was.
+type Stopped struct {
+	Err   error
+	Trace []Place // innermost first
+}
+
+func (e *Stopped) Error() string { return e.Err.Error() }
+
+func (e *Stopped) Unwrap() error { return e.Err }
+
 // Cancelled says that a script was ended from outside. Scripts cannot catch it.
 type Cancelled struct{ Cause error }
 

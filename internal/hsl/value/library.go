@@ -51,18 +51,6 @@ type Data struct {
 	Fresh func() (Value, error)
 }
 
-// Pattern is a compiled regular expression. Its kind as a resource is "Regex".
-// It is safe for concurrent use.
-type Pattern interface {
-	Resource
-	// Match reports whether the subject contains a match. It keeps to the
-	// limits of the thread.
-	Match(t *Thread, subject string) (bool, error)
-}
-
-// PatternCompiler compiles a regular expression with modifiers out of imsxuUX.
-type PatternCompiler func(pattern, modifiers string) (Pattern, error)
-
 // NewLibrary returns a library of the declarations on top of those of parent,
 // which may be nil. Names of the parent are hidden by the same names.
 func NewLibrary(parent *Library, d Declarations) *Library {
@@ -140,16 +128,6 @@ func (l *Library) Loader(name string) DataLoader {
 	return nil
 }
 
-// Pattern compiles a regular expression.
-func (l *Library) Pattern(pattern, modifiers string) (Pattern, error) {
-	for ; l != nil; l = l.parent {
-		if l.pattern != nil {
-			return l.pattern(pattern, modifiers)
-		}
-	}
-	return nil, Errorf("regular expressions are not available here")
-}
-
 // Builtins ranges over all builtins by name.
 func (l *Library) Builtins() iter.Seq[*Builtin] {
 	return ranged(l, func(l *Library) map[string]*Builtin { return l.builtins })
@@ -182,26 +160,4 @@ func ranged[T any](l *Library, declared func(*Library) map[string]T) iter.Seq[T]
 			}
 		}
 	}
-}
-
-// SplitPattern takes a pattern text apart: "/pattern/modifiers", where the last
-// slash counts and only modifiers follow it, or else a pattern without
-// modifiers.
-func SplitPattern(text string) (pattern, modifiers string) {
-	end := len(text) - 1
-	for end > 0 && isModifier(text[end]) {
-		end--
-	}
-	if end < 1 || text[0] != '/' || text[end] != '/' {
-		return text, ""
-	}
-	return text[1:end], text[end+1:]
-}
-
-func isModifier(c byte) bool {
-	switch c {
-	case 'i', 'm', 'u', 's', 'x', 'U', 'X':
-		return true
-	}
-	return false
 }

@@ -92,7 +92,7 @@ func (m *Memory) Len() int {
 // sharedSize estimates the bytes of a published value. Objects are counted as
 // they are now; what they grow to later is nobody's.
 func sharedSize(v Value) (total int64) {
-	w := walk{cell: func(*Cell) { total += 4 * valueSize }}
+	w := walk{strings: true, cell: func(*Cell) { total += 4 * valueSize }}
 	w.enter = func(v Value) (bool, error) {
 		switch v.Kind() {
 		case KindString:

@@ -27,6 +27,12 @@ type Holder interface {
 	EachValue(f func(Value) error) error
 }
 
+// Iterator is implemented by a Native that foreach can go through. Next returns
+// ok false at the end.
+type Iterator interface {
+	Next(t *Thread) (key, v Value, ok bool, err error)
+}
+
 // New returns an object of the class around the native state.
 func (c *Class) New(native any) *Object {
 	return &Object{Class: c, Native: native}
@@ -63,6 +69,13 @@ func (o *Object) Property(name string) (Value, bool) {
 // Slot returns the declared property i as it is; the machine uses it where it
 // knows the class. The object must not be published.
 func (o *Object) Slot(i int) *Value { return &o.slots[i] }
+
+// HasExtra reports whether the object has properties that its class does not
+// declare.
+func (o *Object) HasExtra() bool {
+	_, own := o.Native.(Properties)
+	return own || o.extra.Len() > 0
+}
 
 // Published reports whether other threads may see the object.
 func (o *Object) Published() bool { return o.mu != nil }
@@ -129,6 +142,11 @@ type Class struct {
 	Constructor *Builtin
 	Methods     []*Builtin // called with the object as Call.This
 	Statics     []*Builtin // called as Class::name
+
+	// Script marks a class of a script; Init is its constructor, if it has one,
+	// called with the new object as $this.
+	Script bool
+	Init   *Function
 
 	once    sync.Once
 	members map[string]*Member

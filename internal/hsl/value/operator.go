@@ -252,9 +252,12 @@ func repeatArray(t *Thread, a *Array, n float64) (Value, error) {
 
 // concat is the dot.
 func concat(t *Thread, a, b Value) (Value, error) {
-	text, err := t.AppendText(nil, a)
+	if t != nil {
+		return t.Join([]Value{a, b})
+	}
+	text, err := appendText(nil, a, nil)
 	if err == nil {
-		text, err = t.AppendText(text, b)
+		text, err = appendText(text, b, nil)
 	}
 	if err == nil {
 		err = t.Alloc(len(text))

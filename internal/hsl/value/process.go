@@ -4,9 +4,10 @@ package value
 // the cache of calls. It is safe for concurrent use; one process of the
 // operating system usually has one.
 type Process struct {
-	Memory *Memory
-	Cache  *Cache
-	locks  locks
+	Memory   *Memory
+	Cache    *Cache
+	locks    locks
+	patterns patterns
 }
 
 // DefaultSharedBytes bounds what scripts may leave in shared memory.

@@ -9,8 +9,9 @@ import (
 // walk visits everything that can be reached from values, each array, object,
 // function and cell once, without recursion.
 type walk struct {
-	seen  map[unsafe.Pointer]struct{}
-	queue []Value
+	seen    map[unsafe.Pointer]struct{}
+	queue   []Value
+	strings bool // look at strings, too
 	// enter is called for each value that is not a plain scalar, and says
 	// whether to look inside.
 	enter func(Value) (bool, error)
@@ -32,7 +33,7 @@ func (w *walk) first(p unsafe.Pointer) bool {
 
 // add puts a value on the queue if there is something to see in it.
 func (w *walk) add(v Value) {
-	if k := v.Kind(); k >= KindString && k <= KindObject {
+	if k := v.Kind(); k >= KindArray && k <= KindObject || k == KindString && w.strings {
 		w.queue = append(w.queue, v)
 	}
 }
@@ -92,7 +93,7 @@ func (o *Object) each(f func(Value)) {
 // reach estimates the bytes of all that can be reached from the roots. Frozen
 // arrays belong to the process, not to the script, and are not looked into.
 func reach(roots func(func(Value))) (total int64) {
-	w := walk{cell: func(*Cell) { total += 2 * valueSize }}
+	w := walk{strings: true, cell: func(*Cell) { total += 2 * valueSize }}
 	w.enter = func(v Value) (bool, error) {
 		switch v.Kind() {
 		case KindString:

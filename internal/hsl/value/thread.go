@@ -54,6 +54,9 @@ type Setup struct {
 type Thread struct {
 	Caller
 	Setup
+	// Library is what the script was compiled against; whoever begins the thread
+	// sets it.
+	Library *Library
 
 	ctx      context.Context
 	done     <-chan struct{}

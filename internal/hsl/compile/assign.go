@@ -1,0 +1,471 @@
+package compile
+
+import (
+	"github.com/posthaste-mta/posthaste/internal/hsl/resolve"
+	"github.com/posthaste-mta/posthaste/internal/hsl/syntax"
+	"github.com/posthaste-mta/posthaste/internal/hsl/value"
+)
+
+var assignOps = map[syntax.Token]syntax.Token{
+	syntax.PlusAssign: syntax.Plus, syntax.MinusAssign: syntax.Minus, syntax.StarAssign: syntax.Star,
+	syntax.SlashAssign: syntax.Slash, syntax.PercentAssign: syntax.Percent, syntax.PowerAssign: syntax.StarStar,
+	syntax.DotAssign: syntax.Dot,
+}
+
+// assign writes an assignment. The value goes to dst as well, unless dst is -1.
+func (a *assembler) assign(x *syntax.AssignExpr, dst int) {
+	mark := a.free
+	defer func() { a.free = mark }()
+	if v := variableTarget(x.Target); v != nil {
+		a.at(x)
+		a.assignVariable(v, x, dst)
+		return
+	}
+	switch x.Op {
+	case syntax.Assign:
+		a.assignPath(x, dst)
+	case syntax.CoalesceAssign:
+		a.coalescePath(x, dst)
+	default:
+		path := a.path(x.Target, false)
+		r := a.owned(x.Value)
+		a.at(x)
+		result := dst
+		if dst < 0 {
+			result = a.temp()
+		}
+		a.emit(OpPath, r, int(resolve.Operators[assignOps[x.Op]]), result)
+		a.word(uint32(path))
+	}
+}
+
+// variableTarget returns the variable that is assigned as a whole, or nil.
+func variableTarget(x syntax.Expr) *resolve.Var {
+	switch x := x.(type) {
+	case *syntax.Variable:
+		return x.Binding.(*resolve.Var)
+	case *syntax.Scoped:
+		v, _ := x.Binding.(*resolve.Var)
+		return v
+	}
+	return nil
+}
+
+func (a *assembler) assignVariable(v *resolve.Var, x *syntax.AssignExpr, dst int) {
+	if v.ReadOnly {
+		a.readOnly(v)
+		return
+	}
+	if v.Storage != resolve.Register {
+		a.assignCell(v, x, dst)
+		return
+	}
+	switch x.Op {
+	case syntax.Assign:
+		a.expr(x.Value, v.Index)
+	case syntax.CoalesceAssign:
+		a.at(x)
+		set := a.jump(JSet, v.Index, 0, 1)
+		a.branch(func() { a.expr(x.Value, v.Index) })
+		a.patch(set)
+	default:
+		if !a.sets[v] {
+			a.emit(Touch, v.Index, 0, 0)
+		}
+		a.augment(x, v.Index)
+	}
+	a.set(v)
+	if dst >= 0 && dst != v.Index {
+		a.emit(Move, dst, v.Index, 0)
+	}
+}
+
+// augment computes target op value into the register of the target.
+func (a *assembler) augment(x *syntax.AssignExpr, target int) {
+	op := assignOps[x.Op]
+	if op == syntax.Dot {
+		a.appendText(x, target)
+		return
+	}
+	coded := binaryOps[op]
+	if v, ok := a.fold(x.Value); ok && coded.constant != 0 {
+		if k := a.constant(v); k < 256 {
+			a.at(x)
+			a.emit(coded.constant, target, target, k)
+			return
+		}
+	}
+	r := a.operand(x.Value)
+	a.at(x)
+	a.emit(coded.registers, target, target, r)
+}
+
+// appendText writes .=, which joins a chain of dots on its right at once.
+func (a *assembler) appendText(x *syntax.AssignExpr, target int) {
+	var parts []syntax.Expr
+	switch v := x.Value.(type) {
+	case *syntax.Concat:
+		parts = v.Parts
+	case *syntax.Interpolation:
+		parts = v.Parts
+	}
+	if _, ok := a.fold(x.Value); ok || parts == nil {
+		r := a.operand(x.Value)
+		a.at(x)
+		a.emit(Join, target, target, r)
+		return
+	}
+	first := a.temps(1 + len(parts))
+	for i, part := range parts {
+		inner := a.free
+		a.borrow(part, first+1+i)
+		a.free = inner
+	}
+	a.at(x)
+	a.emit(Move, first, target, 0)
+	a.emit(Concat, target, first, 1+len(parts))
+}
+
+// assignCell assigns a variable that lives in a cell.
+func (a *assembler) assignCell(v *resolve.Var, x *syntax.AssignExpr, dst int) {
+	r := a.temp()
+	switch x.Op {
+	case syntax.Assign:
+		a.expr(x.Value, r)
+	case syntax.CoalesceAssign:
+		a.loadVar(v, r, Owned|Quiet)
+		set := a.jump(JSet, r, 0, 1)
+		a.branch(func() {
+			a.expr(x.Value, r)
+			a.storeVar(v, r, dst >= 0)
+		})
+		a.patch(set)
+		if dst >= 0 {
+			a.emit(Take, dst, r, 0)
+		}
+		return
+	default:
+		a.loadVar(v, r, Quiet)
+		a.augment(x, r)
+	}
+	a.at(x)
+	a.storeVar(v, r, dst >= 0)
+	if dst >= 0 {
+		a.emit(Take, dst, r, 0)
+	}
+}
+
+// storeVar stores a temporary into a variable, which takes it over, or shares
+// it if it is needed further.
+func (a *assembler) storeVar(v *resolve.Var, r int, needed bool) {
+	if v.ReadOnly {
+		a.readOnly(v)
+		return
+	}
+	if needed {
+		a.emit(Own, r, 0, 0)
+	}
+	switch v.Storage {
+	case resolve.Register:
+		a.emit(Take, v.Index, r, 0)
+		a.set(v)
+	case resolve.Boxed:
+		a.emitWide(StoreCell, r, 0, 0, v.Index)
+	case resolve.Global:
+		a.emitWide(StoreGlob, r, 0, 0, v.Index)
+	}
+}
+
+// readOnly writes the exception of an assignment in a function to a variable
+// that must not be written.
+func (a *assembler) readOnly(v *resolve.Var) {
+	a.emitWide(Fail, 0, 0, 0, a.text("$"+v.Name+" is read-only"))
+}
+
+// assignPath assigns below a variable or value.
+func (a *assembler) assignPath(x *syntax.AssignExpr, dst int) {
+	if a.assignElement(x, dst) {
+		return
+	}
+	path := a.path(x.Target, false)
+	r := a.owned(x.Value)
+	a.at(x)
+	a.keep(r, dst)
+	a.emitWide(StorePath, r, 0, 0, path)
+}
+
+// keep puts a value that is about to be given away into dst as well.
+func (a *assembler) keep(r, dst int) {
+	if dst >= 0 {
+		a.emit(Move, dst, r, 0)
+	}
+}
+
+// assignElement assigns $v[i] or $v[], for a variable in a register, without a
+// path.
+func (a *assembler) assignElement(x *syntax.AssignExpr, dst int) bool {
+	switch t := x.Target.(type) {
+	case *syntax.Append:
+		if v := localTarget(t.X); v != nil && !v.ReadOnly {
+			r := a.owned(x.Value)
+			a.at(x)
+			a.keep(r, dst)
+			a.emit(Push, v.Index, r, 0)
+			a.set(v)
+			return true
+		}
+	case *syntax.Index:
+		v := localTarget(t.X)
+		if v == nil || v.ReadOnly {
+			return false
+		}
+		k, constant := a.key(t.I)
+		r := a.owned(x.Value)
+		a.at(x)
+		a.keep(r, dst)
+		if constant {
+			a.emit(SetIndexK, v.Index, k, r)
+		} else {
+			a.emit(SetIndex, v.Index, k, r)
+		}
+		a.set(v)
+		return true
+	}
+	return false
+}
+
+// key computes a subscript: an index of a constant, or a register that what is
+// computed after it does not change.
+func (a *assembler) key(x syntax.Expr) (k int, constant bool) {
+	if v, ok := a.fold(x); ok {
+		if k := a.constant(v); k < 256 {
+			return k, true
+		}
+	}
+	if v := localTarget(x); v != nil && a.sets[v] {
+		return v.Index, false
+	}
+	r := a.temp()
+	a.borrow(x, r)
+	return r, false
+}
+
+// coalescePath is target ??= value below a variable.
+func (a *assembler) coalescePath(x *syntax.AssignExpr, dst int) {
+	path := a.path(x.Target, false)
+	r := a.temp()
+	a.at(x)
+	a.emitWide(LoadPath, r, 0, 0, path)
+	set := a.jump(JSet, r, 0, 1)
+	a.branch(func() { a.expr(x.Value, r) })
+	a.at(x)
+	a.emit(Own, r, 0, 0)
+	a.emitWide(StorePath, r, 0, 0, path)
+	a.patch(set)
+	if dst >= 0 {
+		a.emit(Take, dst, r, 0)
+	}
+}
+
+// path computes the subscripts of a target and returns the index of its Path.
+// For isset the base may be any expression.
+func (a *assembler) path(x syntax.Expr, reading bool) int {
+	p := Path{}
+	a.descend(x, &p, reading)
+	a.code.Paths = append(a.code.Paths, p)
+	return len(a.code.Paths) - 1
+}
+
+func (a *assembler) descend(x syntax.Expr, p *Path, reading bool) {
+	if v := variableTarget(x); v != nil {
+		p.Root, p.Index = v.Storage, v.Index
+		if v.ReadOnly && !reading {
+			p.ReadOnly = v.Name
+		}
+		return
+	}
+	switch x := x.(type) {
+	case *syntax.Index:
+		a.descend(x.X, p, reading)
+		p.Steps = append(p.Steps, a.indexStep(x.I))
+	case *syntax.Append:
+		a.descend(x.X, p, reading)
+		p.Steps = append(p.Steps, Step{Kind: StepAppend})
+	case *syntax.Slice:
+		a.descend(x.X, p, reading)
+		p.Steps = append(p.Steps, a.sliceStep(x))
+	case *syntax.Property:
+		a.descend(x.X, p, reading)
+		p.ReadOnly = "" // what the property belongs to is another thing
+		p.Steps = append(p.Steps, Step{Kind: StepProperty, Const: a.text(x.Name)})
+	default:
+		p.Root, p.Index = resolve.Register, a.temp()
+		a.expr(x, p.Index)
+	}
+}
+
+func (a *assembler) indexStep(i syntax.Expr) Step {
+	if v, ok := a.fold(i); ok {
+		return Step{Kind: StepConst, Const: a.constant(v)}
+	}
+	if v := localTarget(i); v != nil && a.sets[v] {
+		return Step{Kind: StepIndex, Register: uint8(v.Index)}
+	}
+	r := a.temp()
+	a.borrow(i, r)
+	return Step{Kind: StepIndex, Register: uint8(r)}
+}
+
+func (a *assembler) sliceStep(x *syntax.Slice) Step {
+	first := a.temps(2)
+	for i, part := range []syntax.Expr{x.First, x.Last} {
+		if part == nil {
+			a.load(first+i, value.None)
+			continue
+		}
+		inner := a.free
+		a.borrow(part, first+i)
+		a.free = inner
+	}
+	return Step{Kind: StepSlice, Register: uint8(first)}
+}
+
+// incDec writes ++ and --. The result goes to dst unless that is -1.
+func (a *assembler) incDec(x *syntax.IncDec, dst int) {
+	mark := a.free
+	defer func() { a.free = mark }()
+	a.at(x)
+	v := variableTarget(x.X)
+	if v == nil {
+		a.incPath(x, dst)
+		return
+	}
+	if v.ReadOnly {
+		a.readOnly(v)
+		return
+	}
+	op := Inc
+	if x.Op == syntax.MinusMinus {
+		op = Dec
+	}
+	r := v.Index
+	if v.Storage != resolve.Register {
+		r = a.temp()
+		a.loadVar(v, r, Quiet)
+	}
+	old := dst >= 0 && !x.Prefix
+	if old {
+		target := dst
+		if dst == r { // $i = $i++ keeps what was there before
+			target = a.temp()
+		}
+		a.emit(MoveQuiet, target, r, 0)
+		a.emit(Number, target, 0, 0)
+		a.emit(op, r, 0, 0)
+		a.storeInc(v, r)
+		if target != dst {
+			a.emit(Take, dst, target, 0)
+		}
+		return
+	}
+	a.emit(op, r, 0, 0)
+	a.storeInc(v, r)
+	if dst >= 0 && dst != r {
+		a.emit(Move, dst, r, 0)
+	}
+}
+
+func (a *assembler) storeInc(v *resolve.Var, r int) {
+	if v.Storage != resolve.Register {
+		a.storeVar(v, r, false)
+	}
+}
+
+func (a *assembler) incPath(x *syntax.IncDec, dst int) {
+	path := a.path(x.X, false)
+	flags := 0
+	if x.Op == syntax.MinusMinus {
+		flags |= Down
+	}
+	if !x.Prefix {
+		flags |= Old
+	}
+	if dst < 0 {
+		dst = a.temp()
+	}
+	a.at(x)
+	a.emitWide(IncPath, dst, flags, 0, path)
+}
+
+func (a *assembler) unset(x *syntax.UnsetExpr, dst int) {
+	mark := a.free
+	a.at(x)
+	path := a.path(x.X, false)
+	a.at(x)
+	a.emitWide(UnsetPath, dst, 0, 0, path)
+	a.free = mark
+}
+
+// destructure writes pattern = value; the result is the value.
+func (a *assembler) destructure(x *syntax.Destructure, dst int) {
+	mark := a.free
+	r := a.temp()
+	a.expr(x.Value, r)
+	a.pattern(x.Pattern, r)
+	if dst >= 0 {
+		a.emit(Take, dst, r, 0)
+	}
+	a.free = mark
+}
+
+// pattern takes the value in a temporary apart.
+func (a *assembler) pattern(p *syntax.Pattern, r int) {
+	for i := range p.Elements {
+		mark := a.free
+		e := &p.Elements[i]
+		item := a.temp()
+		a.at(p)
+		switch {
+		case e.Rest:
+			a.emitWide(Rest, item, r, 0, i)
+		case e.Key != nil:
+			key := a.temp()
+			a.borrow(e.Key, key)
+			a.emit(Element, item, r, key)
+		default:
+			a.emitWide(Item, item, r, 0, i)
+		}
+		a.defaulted(e, item)
+		a.store(e.Target, item)
+		a.free = mark
+	}
+}
+
+// defaulted replaces an element that is missing.
+func (a *assembler) defaulted(e *syntax.PatternElement, item int) {
+	switch {
+	case e.Rest:
+	case e.Default == nil:
+		a.emit(Touch, item, 0, 0)
+	default:
+		found := a.jump(JDef, item, 0, 0)
+		a.branch(func() { a.expr(e.Default, item) })
+		a.patch(found)
+	}
+}
+
+// store assigns a temporary to a target or takes it apart.
+func (a *assembler) store(target syntax.Expr, r int) {
+	if p, ok := target.(*syntax.Pattern); ok {
+		a.pattern(p, r)
+		return
+	}
+	a.at(target)
+	if v := variableTarget(target); v != nil {
+		a.storeVar(v, r, false)
+		return
+	}
+	path := a.path(target, false)
+	a.at(target)
+	a.emitWide(StorePath, r, 0, 0, path)
+}
