@@ -62,6 +62,9 @@ func (r Results) groups() [][]string {
 	return groups
 }
 
+// String returns the method as it stands in a field.
+func (m Method) String() string { return strings.Join(m.words(), " ") }
+
 func (m Method) words() []string {
 	name := keyword(m.Name)
 	if m.Version != "" {

@@ -10,6 +10,7 @@ package testenv
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -36,6 +37,25 @@ func Root(t testing.TB) {
 	if os.Geteuid() != 0 {
 		missing(t, "needs root")
 	}
+}
+
+// Vectors returns the folder with one set of the test vectors that are published
+// for the standards of mail. They stand beside the checkout, each under its own
+// licence, and are no part of it. The test is skipped, or fails under continuous
+// integration, when they are not there.
+func Vectors(t testing.TB, set string) string {
+	t.Helper()
+	dir, err := filepath.Abs(".")
+	for ; err == nil; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil || dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	dir = filepath.Join(filepath.Dir(dir), "shared", "vectors", set)
+	if _, err := os.Stat(dir); err != nil {
+		missing(t, "needs the published test vectors in "+dir)
+	}
+	return dir
 }
 
 func find(name string) (string, bool) {
