@@ -1,0 +1,210 @@
+// Package script is mail as scripts see it: it runs HSL in the phases of a
+// session and of the queue.
+//
+// An Engine compiles the hooks of one configuration and hands out a Session per
+// virtual server and a Queue, which implement the hooks that packages session
+// and queue declare. Each phase has a file-sized table of the functions that it
+// offers and one function that makes its variables; a deciding function ends
+// the script with the verdict that the engine wants, so the language knows
+// nothing of verdicts and the engine nothing of HSL.
+//
+// Variables are made only when the script mentions them. $context is carried
+// from hook to hook by a cell that the connection, or the attempt, keeps.
+//
+// Scripts run on pools of bounded size (Pool), so that one that waits for the
+// network stalls neither its server nor the queue. An error ends as spec
+// hsl-phases.md 1.3 says for its phase and is reported as an event.
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/posthaste-mta/posthaste/internal/hsl"
+	"github.com/posthaste-mta/posthaste/internal/hsl/value"
+	"github.com/posthaste-mta/posthaste/internal/session"
+)
+
+// Source is the scripts of a configuration.
+type Source struct {
+	// Hooks are the texts by phase and id: Hooks["eod"]["default"].
+	Hooks map[string]map[string]string
+	// PreDelivery and PostDelivery are texts; empty: there is none.
+	PreDelivery, PostDelivery string
+	// Files are what scripts include and import.
+	Files Files
+}
+
+// Options are what an Engine is built from.
+type Options struct {
+	Source  Source
+	Library *value.Library // what scripts find in every phase
+	Process *value.Process // shared memory and cache; survives reloads
+	Limits  value.Limits
+	Events  Events
+}
+
+// Events are facts that leave the engine. Nil fields are not called.
+type Events struct {
+	// Failed is called when a script has ended with an error; detail has its
+	// place, line and stack.
+	Failed func(phase, id, transaction, detail string)
+	// Echoed is called for each text that a script echoes.
+	Echoed func(phase, id, transaction, text string)
+}
+
+// Engine holds the compiled scripts of one configuration. It is immutable and
+// safe for concurrent use.
+type Engine struct {
+	options  Options
+	programs map[string]map[string]*Program // by phase and id
+}
+
+// Program is a compiled hook.
+type Program struct {
+	Phase string
+	ID    string
+	*hsl.Program
+}
+
+// New compiles all scripts. The error names every mistake of every script.
+func New(o Options) (*Engine, error) {
+	e := &Engine{options: o, programs: map[string]map[string]*Program{}}
+	var errs []error
+	add := func(phase, id, text string) {
+		p, err := e.compile(phase, id, text)
+		if err != nil {
+			errs = append(errs, err)
+			return
+		}
+		if e.programs[phase] == nil {
+			e.programs[phase] = map[string]*Program{}
+		}
+		e.programs[phase][id] = p
+	}
+	for _, phase := range slices.Sorted(maps.Keys(o.Source.Hooks)) {
+		for _, id := range slices.Sorted(maps.Keys(o.Source.Hooks[phase])) {
+			add(phase, id, o.Source.Hooks[phase][id])
+		}
+	}
+	for phase, text := range map[string]string{predelivery: o.Source.PreDelivery, postdelivery: o.Source.PostDelivery} {
+		if text != "" {
+			add(phase, phase, text)
+		}
+	}
+	return e, errors.Join(errs...)
+}
+
+const (
+	predelivery  = "predelivery"
+	postdelivery = "postdelivery"
+)
+
+func (e *Engine) compile(phase, id, text string) (*Program, error) {
+	lib, ok := e.library(phase)
+	if !ok {
+		return nil, fmt.Errorf("script: there is no phase %q", phase)
+	}
+	name := phase + "/" + id + ".hsl"
+	p, err := hsl.Compile(name, text, hsl.Options{Library: lib, Loader: e.options.Source.Files})
+	if err != nil {
+		return nil, err
+	}
+	return &Program{Phase: phase, ID: id, Program: p}, nil
+}
+
+// Program returns the script of that phase and id, or nil.
+func (e *Engine) Program(phase, id string) *Program { return e.programs[phase][id] }
+
+// library is what a script of the phase sees.
+func (e *Engine) library(phase string) (*value.Library, bool) {
+	d, ok := declarations[phase]
+	if !ok {
+		return nil, false
+	}
+	return value.NewLibrary(e.options.Library, d), true
+}
+
+// execution is one run of a hook.
+type execution struct {
+	host        any
+	transaction string
+	context     *cell // $context; nil where it is not set
+	variables   map[string]func() value.Value
+}
+
+// run runs a script. The error is a *value.Exit when a function ended it.
+func (e *Engine) run(ctx context.Context, p *Program, x execution) error {
+	variables := map[string]value.Value{}
+	for name, make := range x.variables {
+		if p.Uses(name) {
+			variables[name] = make()
+		}
+	}
+	exec := hsl.Execution{
+		Setup: value.Setup{
+			Limits: e.options.Limits, Process: e.options.Process, Host: x.host, Transaction: x.transaction,
+			Echo: func(text string) { e.echoed(p, x.transaction, text) },
+		},
+		Variables: variables,
+	}
+	if x.context != nil && p.Uses("context") {
+		variables["context"] = x.context.v
+		exec.Keep = func(get func(string) value.Value) { x.context.v = get("context") }
+	}
+	result, err := p.Run(ctx, exec)
+	if err == nil && result.Exit != nil {
+		return result.Exit
+	}
+	return err
+}
+
+func (e *Engine) echoed(p *Program, transaction, text string) {
+	if e.options.Events.Echoed != nil {
+		e.options.Events.Echoed(p.Phase, p.ID, transaction, text)
+	}
+}
+
+func (e *Engine) failed(p *Program, transaction string, err error) {
+	if e.options.Events.Failed == nil {
+		return
+	}
+	detail := err.Error()
+	var failure *hsl.Error
+	if errors.As(err, &failure) {
+		detail = failure.Detail()
+	}
+	e.options.Events.Failed(p.Phase, p.ID, transaction, detail)
+}
+
+// declarations are what each phase adds to the library.
+var declarations = map[string]value.Declarations{
+	session.PhaseConnect.String():    {Builtins: connectBuiltins, Variables: sessionVariables},
+	session.PhaseProxy.String():      {Builtins: proxyBuiltins, Variables: sessionVariables},
+	session.PhaseHelo.String():       {Builtins: heloBuiltins, Variables: sessionVariables},
+	session.PhaseAuth.String():       {Builtins: authBuiltins, Variables: sessionVariables},
+	session.PhaseMailFrom.String():   {Builtins: mailBuiltins, Variables: sessionVariables},
+	session.PhaseRcptTo.String():     {Builtins: rcptBuiltins, Variables: sessionVariables},
+	session.PhaseEndOfData.String():  {Builtins: eodBuiltins, Variables: sessionVariables, Classes: []*value.Class{eodMailClass}},
+	session.PhaseDisconnect.String(): {Builtins: disconnectBuiltins, Variables: sessionVariables},
+	predelivery:                      {Builtins: predeliveryBuiltins, Variables: queueVariables(false)},
+	postdelivery:                     {Builtins: postdeliveryBuiltins, Variables: queueVariables(true)},
+}
+
+var sessionVariables = []*value.Variable{
+	{Name: "arguments", ReadOnly: true, Type: value.ArrayType, Doc: "what the phase is about"},
+	{Name: "connection", ReadOnly: true, Type: value.ArrayType, Doc: "the client"},
+	{Name: "transaction", ReadOnly: true, Type: value.ArrayType, Doc: "the message under way"},
+	{Name: "context", Type: value.AnyType, Doc: "kept from hook to hook of a connection"},
+}
+
+func queueVariables(readOnlyContext bool) []*value.Variable {
+	return []*value.Variable{
+		{Name: "arguments", ReadOnly: true, Type: value.ArrayType, Doc: "what the phase is about"},
+		{Name: "message", ReadOnly: true, Type: value.ArrayType, Doc: "the queue entry"},
+		{Name: "context", ReadOnly: readOnlyContext, Type: value.AnyType, Doc: "handed from predelivery to postdelivery"},
+	}
+}

@@ -1,0 +1,259 @@
+package script
+
+import (
+	"net/netip"
+
+	"github.com/posthaste-mta/posthaste/internal/address"
+	"github.com/posthaste-mta/posthaste/internal/hsl/value"
+	"github.com/posthaste-mta/posthaste/internal/session"
+	"github.com/posthaste-mta/posthaste/internal/smtp"
+)
+
+// The functions of each phase of a session: one table per phase, as the pages
+// of spec hsl-phases.md 2 to 9 have them.
+
+var connectBuiltins = []*value.Builtin{
+	accepting("Accept", "Lets the client in.", []value.Option{
+		{Name: "reason", Type: value.StringType | value.ArrayType, Doc: "the text of the banner"},
+		{Name: "remoteip", Type: value.StringType, Doc: "address that stands for the client's from now on"},
+		{Name: "remoteptr", Type: value.StringType, Doc: "name that stands for the client's from now on"},
+		codesOption,
+	}, acceptConnect),
+	rejectBuiltin(func(v session.Verdict) any { return session.ConnectVerdict{Verdict: v} }),
+	deferBuiltin(func(v session.Verdict) any { return session.ConnectVerdict{Verdict: v} }),
+}
+
+func acceptConnect(o value.Options) (any, error) {
+	v := session.ConnectVerdict{Verdict: accepted(o), RemotePTR: o.Get("remoteptr").Text()}
+	if !o.Has("remoteptr") {
+		v.RemotePTR = ""
+	}
+	if o.Has("remoteip") {
+		ip, err := netip.ParseAddr(o.Str("remoteip"))
+		if err != nil {
+			return nil, value.Errorf("Accept: remoteip: %q is not an IP address", o.Str("remoteip"))
+		}
+		v.RemoteIP = ip
+	}
+	return v, nil
+}
+
+var proxyBuiltins = []*value.Builtin{
+	accepting("Pass", "Hands the command to the server.", []value.Option{
+		{Name: "command", Type: value.StringType, Doc: "line to interpret instead"},
+		nextOption,
+	}, func(o value.Options) (any, error) {
+		v := session.ProxyVerdict{Next: o.Bool("next")}
+		if o.Has("command") {
+			v.Command = o.Str("command")
+		}
+		return v, nil
+	}),
+	{
+		Name: "Reply", Doc: "Answers in place of the server. Ends the script.", Terminates: true, Returns: value.NoneType,
+		Params: []value.Param{reasonParam, {Name: "options", Type: value.ArrayType, Optional: true,
+			Options: []value.Option{disconnectOption, codesOption, nextOption}}},
+		Func: func(c *value.Call) (value.Value, error) {
+			o := c.Options(1)
+			v := session.ProxyVerdict{Next: o.Bool("next")}
+			v.Action, v.Disconnect, v.Reply = session.Reply, o.Bool("disconnect"), replyOf(o)
+			v.Reply.Lines = linesOf(c.Args[0])
+			return exit(c, v)
+		},
+	},
+}
+
+var nextOption = value.Option{Name: "next", Type: value.BooleanType, Default: value.False, Doc: "run for the next command too"}
+
+var heloBuiltins = []*value.Builtin{
+	accepting("Accept", "Takes the greeting.", []value.Option{
+		reasonOption, codesOption,
+		{Name: "extensions", Type: value.ArrayType, Doc: "exactly those to announce; ignored for HELO"},
+		{Name: "host", Type: value.StringType, Doc: "name that stands for the client's from now on"},
+	}, func(o value.Options) (any, error) {
+		v := session.HeloVerdict{Verdict: accepted(o)}
+		if o.Has("host") {
+			v.Host = o.Str("host")
+		}
+		if list := o.Array("extensions"); list != nil {
+			v.Extensions = []string{}
+			for keyword := range list.Values() {
+				v.Extensions = append(v.Extensions, keyword.Text())
+			}
+		}
+		return v, nil
+	}),
+	rejectBuiltin(func(v session.Verdict) any { return session.HeloVerdict{Verdict: v} }),
+	deferBuiltin(func(v session.Verdict) any { return session.HeloVerdict{Verdict: v} }),
+}
+
+var authBuiltins = []*value.Builtin{
+	accepting("Accept", "Takes the client for who it says it is.", []value.Option{
+		reasonOption, codesOption,
+		{Name: "username", Type: value.StringType, Doc: "who it is; wanted for mechanisms that the server does not decode"},
+	}, func(o value.Options) (any, error) {
+		v := session.AuthVerdict{Verdict: accepted(o)}
+		if o.Has("username") {
+			v.Username = o.Str("username")
+		}
+		return v, nil
+	}),
+	rejectBuiltin(func(v session.Verdict) any { return session.AuthVerdict{Verdict: v} }),
+	deferBuiltin(func(v session.Verdict) any { return session.AuthVerdict{Verdict: v} }),
+	{
+		Name: "Reply", Doc: "Sends a challenge; the script runs again with the client's response. Ends the script.",
+		Terminates: true, Returns: value.NoneType,
+		Params: []value.Param{
+			{Name: "reply", Type: value.StringType, Optional: true, Default: value.String("")},
+			{Name: "options", Type: value.ArrayType, Optional: true, Options: []value.Option{disconnectOption, codesOption}},
+		},
+		Func: func(c *value.Call) (value.Value, error) {
+			o := c.Options(1)
+			v := session.AuthVerdict{}
+			v.Action, v.Disconnect, v.Reply = session.Reply, o.Bool("disconnect"), replyOf(o)
+			v.Reply.Lines = []string{c.Str(0)}
+			return exit(c, v)
+		},
+	},
+}
+
+var mailBuiltins = []*value.Builtin{
+	accepting("Accept", "Takes the sender.", []value.Option{
+		reasonOption, codesOption,
+		{Name: "sender", Type: addressType, Doc: "stands for the sender in the whole transaction"},
+	}, func(o value.Options) (any, error) {
+		v := session.MailVerdict{Verdict: accepted(o)}
+		var err error
+		v.Sender, err = replacement(o, "sender")
+		return v, err
+	}),
+	rejectBuiltin(func(v session.Verdict) any { return session.MailVerdict{Verdict: v} }),
+	deferBuiltin(func(v session.Verdict) any { return session.MailVerdict{Verdict: v} }),
+}
+
+var rcptBuiltins = []*value.Builtin{
+	accepting("Accept", "Takes the recipient.", []value.Option{
+		reasonOption, codesOption,
+		{Name: "recipient", Type: addressType, Doc: "stands for the recipient from now on"},
+		{Name: "transportid", Type: value.StringType, Doc: "transport for this recipient"},
+	}, func(o value.Options) (any, error) {
+		v := session.RcptVerdict{Verdict: accepted(o)}
+		if o.Has("transportid") {
+			v.Transport = o.Str("transportid")
+		}
+		var err error
+		v.Recipient, err = replacement(o, "recipient")
+		return v, err
+	}),
+	rejectBuiltin(func(v session.Verdict) any { return session.RcptVerdict{Verdict: v} }),
+	deferBuiltin(func(v session.Verdict) any { return session.RcptVerdict{Verdict: v} }),
+}
+
+var eodBuiltins = []*value.Builtin{
+	accepting("Accept", "Takes the message, with everything that was queued.", []value.Option{reasonOption, codesOption},
+		func(o value.Options) (any, error) { return accepted(o), nil }),
+	rejectBuiltin(func(v session.Verdict) any { return v }),
+	deferBuiltin(func(v session.Verdict) any { return v }),
+}
+
+var disconnectBuiltins = []*value.Builtin{
+	accepting("Pass", "Has nothing to decide.", nil, func(value.Options) (any, error) { return nil, nil }),
+}
+
+// replacement reads an address option; nil where it is not given.
+func replacement(o value.Options, name string) (*address.Address, error) {
+	if !o.Has(name) {
+		return nil, nil
+	}
+	a, err := parseAddress(o.Get(name))
+	if err != nil {
+		return nil, err
+	}
+	return &a, nil
+}
+
+// Arguments of the phases, each with the keys of its page.
+
+func connectArguments(c *session.Connection) value.Value {
+	return record(
+		"remoteip", ip(c.Remote.Addr()), "remoteport", port(c.Remote),
+		"remoteptr", optional(c.PTR.Name), "remoteuid", uid(c),
+		"localip", ip(c.Local.Addr()), "localport", port(c.Local), "serverid", value.String(c.ServerID),
+		"proxyip", ip(c.Proxy), "proxytlv", tlvs(c),
+	)
+}
+
+// tlvs are the extra facts of a PROXY v2 header: type => raw bytes.
+func tlvs(c *session.Connection) value.Value {
+	if len(c.TLVs) == 0 {
+		return value.Undefined
+	}
+	list := value.NewArray(len(c.TLVs))
+	for _, t := range c.TLVs {
+		list.Append(record("type", number(t.Type), "value", value.Bytes(t.Value)))
+	}
+	return value.FromArray(list)
+}
+
+func heloArguments(c *session.Connection, extensions []string) value.Value {
+	list := value.Undefined
+	if extensions != nil {
+		list = value.FromArray(value.Strings(extensions))
+	}
+	return record("verb", value.String(c.Helo.Verb), "host", value.String(c.Helo.Host), "extensions", list)
+}
+
+func authArguments(a *session.Authentication) value.Value {
+	if a.Mechanism == "PLAIN" || a.Mechanism == "LOGIN" {
+		return record("mechanism", value.String(a.Mechanism),
+			"username", value.String(a.Username), "password", value.String(a.Password))
+	}
+	response := value.Undefined
+	if a.Response != nil {
+		response = value.Bytes(a.Response)
+	}
+	return record("mechanism", value.String(a.Mechanism), "state", number(a.State), "response", response)
+}
+
+func mailArguments(t *session.Transaction) value.Value {
+	return record("sender", folded(t.Sender), "address", addressValue(t.Sender), "params", params(t.Params))
+}
+
+func rcptArguments(r *session.Recipient) value.Value {
+	return record("recipient", folded(r.Address), "address", addressValue(r.Address),
+		"params", params(r.Params), "transportid", optional(r.Transport))
+}
+
+func disconnectArguments(end session.Closing) value.Value {
+	who := "remote"
+	if end.Local {
+		who = "local"
+	}
+	return record("close", value.String(who), "reply", replyValue(end), "error", endError(end))
+}
+
+func replyValue(end session.Closing) value.Value {
+	if end.Reply.IsZero() {
+		return value.Undefined
+	}
+	return record("code", number(end.Reply.Code), "enhanced", enhanced(end.Reply.Enhanced),
+		"reason", value.FromArray(value.Strings(end.Reply.Lines)), "state", value.String(end.State))
+}
+
+func endError(end session.Closing) value.Value {
+	if end.Err == nil {
+		return value.Undefined
+	}
+	kind := "socket"
+	if end.TLS {
+		kind = "tls"
+	}
+	return record("reason", value.String(end.Err.Error()), "type", value.String(kind), "code", errno(end.Err))
+}
+
+func enhanced(e smtp.EnhancedCode) value.Value {
+	if e.IsZero() {
+		return value.Undefined
+	}
+	return value.FromArray(value.List(number(e[0]), number(e[1]), number(e[2])))
+}

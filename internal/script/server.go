@@ -1,0 +1,59 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/posthaste-mta/posthaste/internal/queue"
+	"github.com/posthaste-mta/posthaste/internal/session"
+)
+
+// Server names the scripts of a virtual server.
+type Server struct {
+	ID    string
+	Hooks map[session.Phase]string // ids by phase; a phase that is absent has none
+	// RecipientDomains are scripts of rcptto by domain or "*.domain".
+	RecipientDomains map[string]string
+}
+
+// Session returns the hooks of a server. The error names ids without a script.
+func (e *Engine) Session(v Server) (*Session, error) {
+	s := &Session{engine: e, server: v.ID}
+	var errs []error
+	find := func(phase session.Phase, id string) *Program {
+		p := e.Program(phase.String(), id)
+		if p == nil {
+			errs = append(errs, fmt.Errorf("script: server %q: there is no script %q in scripting.hooks.%s", v.ID, id, phase))
+		}
+		return p
+	}
+	var phases []session.Phase
+	for phase, id := range v.Hooks {
+		s.scripts[phase] = find(phase, id)
+		phases = append(phases, phase)
+	}
+	byDomain := map[string]*Program{}
+	for pattern, id := range v.RecipientDomains {
+		byDomain[pattern] = find(session.PhaseRcptTo, id)
+		phases = append(phases, session.PhaseRcptTo)
+	}
+	var err error
+	if s.byDomain, err = newDomains(byDomain); err != nil {
+		errs = append(errs, err)
+	}
+	s.phases = session.PhaseSet(phases...)
+	return s, errors.Join(errs...)
+}
+
+// Queue returns the hooks of the queue, nil when there is no script for them.
+// load reads the envelope of a view.
+func (e *Engine) Queue(r Resources, load func(*queue.View) error) *Queue {
+	q := &Queue{
+		engine: e, resources: r, load: load,
+		pre: e.Program(predelivery, predelivery), post: e.Program(postdelivery, postdelivery),
+	}
+	if q.pre == nil && q.post == nil {
+		return nil
+	}
+	return q
+}
