@@ -205,3 +205,8 @@ func swaks(t testing.TB, address string, options ...string) *exec.Cmd {
 	args := append([]string{"--server", address, "--from", "a@example.org", "--to", "b@example.net", "--body", "Hello."}, options...)
 	return exec.Command(testenv.Program(t, "swaks"), args...)
 }
+
+func smtpSource(t testing.TB) string {
+	t.Helper()
+	return testenv.Program(t, "smtp-source")
+}

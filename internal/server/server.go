@@ -12,7 +12,6 @@ import (
 	"errors"
 	"net"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -45,7 +44,7 @@ type Options struct {
 // Events are facts that leave the server. Nil fields are not called.
 type Events struct {
 	Refused  func(Peer, error)               // by a limit, or for want of a good PROXY header
-	Overload func(listening bool, err error) // descriptors ran out; then again when they are back
+	Overload func(listening bool, err error) // descriptors ran out; then again when they have been enough for a while
 	Failed   func(error)                     // a listener is broken for good
 }
 
@@ -62,8 +61,7 @@ type Server struct {
 	mu       sync.Mutex
 	live     map[Conversation]struct{}
 	draining bool
-
-	overloaded atomic.Bool
+	calm     *time.Timer // calls recovered; nil: descriptors have not run out
 }
 
 // New returns a Server for listeners that are open already. It accepts nothing
@@ -107,6 +105,9 @@ func (s *Server) Stop(ctx context.Context) error {
 func (s *Server) drain() {
 	s.mu.Lock()
 	s.draining = true
+	if s.calm != nil {
+		s.calm.Stop()
+	}
 	var live []Conversation
 	for c := range s.live {
 		live = append(live, c)
@@ -138,7 +139,6 @@ func (s *Server) accept(l *Listener) {
 		conn, err := l.Accept()
 		switch {
 		case err == nil:
-			s.recovered()
 			s.admit(l, conn)
 		case errors.Is(err, net.ErrClosed):
 			return
@@ -226,13 +226,27 @@ func (s *Server) drop(conn net.Conn, peer Peer, why error) {
 	}
 }
 
-// overloadPause is how long a socket rests when descriptors have run out.
-const overloadPause = 100 * time.Millisecond
+// How long a socket rests when descriptors have run out, and for how long they
+// must not run out before that counts as over: at the limit, each client that
+// leaves lets one in, and the next one fails again.
+const (
+	overloadPause = 100 * time.Millisecond
+	overloadCalm  = 3 * time.Second
+)
 
-// overload waits for descriptors to come back. It says so once.
+// overload waits for descriptors to come back. It says once that they are gone.
 func (s *Server) overload(err error) {
 	s.metrics.Errors.Inc()
-	if s.overloaded.CompareAndSwap(false, true) && s.options.Events.Overload != nil {
+	s.mu.Lock()
+	first := s.calm == nil && !s.draining
+	switch {
+	case first:
+		s.calm = time.AfterFunc(overloadCalm, s.recovered)
+	case s.calm != nil:
+		s.calm.Reset(overloadCalm)
+	}
+	s.mu.Unlock()
+	if first && s.options.Events.Overload != nil {
 		s.options.Events.Overload(false, err)
 	}
 	select {
@@ -241,8 +255,13 @@ func (s *Server) overload(err error) {
 	}
 }
 
+// recovered says that descriptors have been enough for a while.
 func (s *Server) recovered() {
-	if s.overloaded.Load() && s.overloaded.CompareAndSwap(true, false) && s.options.Events.Overload != nil {
+	s.mu.Lock()
+	over := s.calm != nil && !s.draining
+	s.calm = nil
+	s.mu.Unlock()
+	if over && s.options.Events.Overload != nil {
 		s.options.Events.Overload(true, nil)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -269,18 +270,25 @@ func (l *scripted) Close() error   { l.once.Do(func() { close(l.closed) }); retu
 func (l *scripted) Addr() net.Addr { return &net.TCPAddr{} }
 
 // TestDescriptorsRunOut checks that the server says so once, goes on trying and
-// says when it is over (spec operations.md 26, 13).
+// says when it is over (spec operations.md 26, 13), and not before: now and then
+// a connection gets in while they are scarce.
 func TestDescriptorsRunOut(t *testing.T) {
-	l := &scripted{errs: make(chan error, 8), closed: make(chan struct{})}
-	full := &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
-	for _, err := range []error{full, full, nil, syscall.ECONNABORTED} {
-		l.errs <- err
-	}
-	said := make(chan bool, 8)
-	start(t, &Listener{Listener: l}, Limits{}, Events{Overload: func(listening bool, _ error) { said <- listening }})
-	if first, second := <-said, <-said; first || !second {
-		t.Errorf("said listening %v, then %v", first, second)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		l := &scripted{errs: make(chan error, 8), closed: make(chan struct{})}
+		full := &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+		for _, err := range []error{full, full, nil, full, syscall.ECONNABORTED, nil, full} {
+			l.errs <- err
+		}
+		said := make(chan bool, 8)
+		start(t, &Listener{Listener: l}, Limits{}, Events{Overload: func(listening bool, _ error) { said <- listening }})
+		began := time.Now()
+		if first, second := <-said, <-said; first || !second {
+			t.Errorf("said listening %v, then %v", first, second)
+		}
+		if took := time.Since(began); took != 3*overloadPause+overloadCalm {
+			t.Errorf("said that it is over after %v", took)
+		}
+	})
 }
 
 func TestUnixSocket(t *testing.T) {
