@@ -94,8 +94,8 @@ func (q *Queue) complete(a *attempt) error {
 func (q *Queue) prepare(a *attempt) {
 	a.from = fromPreparing
 	var d Decision
-	if q.hooks != nil {
-		d = q.hooks.PreDelivery(q.ctx, &a.view)
+	if a.settings.Hooks != nil {
+		d = a.settings.Hooks.PreDelivery(q.ctx, &a.view)
 		a.context, a.reporting = d.Context, d.Report
 		if d.Action != Default {
 			q.decided(a, &d)
@@ -239,8 +239,8 @@ func removal(reason string) *delivery.Outcome {
 
 // hookResult asks the post-delivery hook, if there is one.
 func (q *Queue) hookResult(ctx context.Context, a *attempt, r *Result) Decision {
-	if q.hooks == nil {
+	if a.settings.Hooks == nil {
 		return Decision{}
 	}
-	return q.hooks.PostDelivery(ctx, &a.view, r)
+	return a.settings.Hooks.PostDelivery(ctx, &a.view, r)
 }

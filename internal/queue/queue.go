@@ -52,7 +52,6 @@ type Courier interface {
 type Options struct {
 	Store   *spool.Store
 	Courier Courier
-	Hooks   Hooks // nil: the documented defaults
 	Events  Events
 	NewID   func() envelope.ID // ids for the reports that the queue writes
 	Metrics *Metrics           // nil: kept but not shown
@@ -62,7 +61,6 @@ type Options struct {
 type Queue struct {
 	store    *spool.Store
 	courier  Courier
-	hooks    Hooks
 	events   Events
 	newID    func() envelope.ID
 	metrics  *Metrics
@@ -84,7 +82,7 @@ func New(o Options, s *Settings) *Queue {
 		o.Metrics = new(Metrics)
 	}
 	q := &Queue{
-		store: o.Store, courier: o.Courier, hooks: o.Hooks, events: o.Events,
+		store: o.Store, courier: o.Courier, events: o.Events,
 		newID: o.NewID, metrics: o.Metrics,
 		inbox:   inbox{wake: make(chan struct{}, 1)},
 		crew:    crew{work: make(chan func())},

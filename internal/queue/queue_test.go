@@ -115,7 +115,6 @@ type world struct {
 	queue    *Queue
 	courier  *courier
 	settings *Settings
-	hooks    Hooks
 	broken   atomic.Bool // the disk fails
 	errs     []error
 	ended    []string // conclusions, in order
@@ -157,7 +156,7 @@ func (w *world) start() {
 	}
 	w.store = store
 	w.queue = New(Options{
-		Store: store, Courier: w.courier, Hooks: w.hooks, NewID: envelope.NewID,
+		Store: store, Courier: w.courier, NewID: envelope.NewID,
 		Events: Events{
 			Attempted: func(v *View, _ *delivery.Outcome, c Conclusion) {
 				w.mu.Lock()

@@ -162,7 +162,7 @@ func (s *schedule) file(e *entry) {
 
 func (s *schedule) fallDue(e *entry) {
 	s.setState(e, StateUnknown)
-	if t := s.settings.Transports[e.class.Value().transport]; t != nil && t.Fixed != nil && s.q.hooks == nil {
+	if t := s.settings.Transports[e.class.Value().transport]; t != nil && t.Fixed != nil && s.settings.Hooks == nil {
 		s.activate(e, t.Fixed)
 		return
 	}

@@ -209,7 +209,7 @@ func TestPreDelivery(t *testing.T) {
 		{"hold", func(*View) Decision { return Decision{Action: Requeue, Hold: true} }, 0, "[]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inWorld(t, func(w *world) { w.hooks = hooks{pre: c.decide} }, func(w *world) {
+			inWorld(t, func(w *world) { w.settings.Hooks = hooks{pre: c.decide} }, func(w *world) {
 				w.add(recipient(1, "r@one.example"))
 				time.Sleep(time.Hour)
 				synctest.Wait()
@@ -250,7 +250,7 @@ func TestPostDelivery(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				w.hooks = hooks{post: c.decide}
+				w.settings.Hooks = hooks{post: c.decide}
 				w.settings.Transports["out"].DSN.Transport = "nowhere"
 				w.settings.Transports["out"].DSN.Transport = "silent"
 				w.courier.reply = func(*delivery.Attempt) delivery.Outcome {

@@ -11,6 +11,7 @@ import (
 // Settings are what a reload may change. A Settings is not changed after it was
 // handed to the queue.
 type Settings struct {
+	Hooks       Hooks  // nil: the documented defaults
 	Hostname    string // Reporting-MTA of the reports we write
 	Transports  map[string]*Transport
 	Concurrency int // attempts at once; at least 1

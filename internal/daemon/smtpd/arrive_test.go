@@ -322,7 +322,7 @@ func (f arrivalFiles) compose(t *testing.T, files [2]string) *snapshot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := compose(startup, running, nil)
+	s, err := compose(startup, running, nil, new(scriptHost))
 	if err != nil {
 		t.Fatal(err)
 	}

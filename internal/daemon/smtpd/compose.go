@@ -11,6 +11,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/pki"
 	"github.com/posthaste-mta/posthaste/internal/queue"
+	"github.com/posthaste-mta/posthaste/internal/script"
 )
 
 // snapshot is everything that a reload replaces, composed and checked. It is
@@ -20,6 +21,7 @@ type snapshot struct {
 	hostname     string
 	certificates *pki.Store
 	authorities  []*x509.Certificate // of pki.public
+	scripts      *script.Engine
 	queue        *queue.Settings
 	poolPolicy   delivery.PoolPolicy
 	servers      map[string]*serverSettings
@@ -27,7 +29,7 @@ type snapshot struct {
 
 // compose turns the running configuration into options for the parts. It fails
 // without having changed anything.
-func compose(startup *Startup, r *Running, keys []pki.Key) (*snapshot, error) {
+func compose(startup *Startup, r *Running, keys []pki.Key, host *scriptHost) (*snapshot, error) {
 	hostname, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("host name: %w", err)
@@ -48,8 +50,14 @@ func compose(startup *Startup, r *Running, keys []pki.Key) (*snapshot, error) {
 		}
 		s.authorities = append(s.authorities, all...)
 	}
+	if s.scripts, err = r.engine(host); err != nil {
+		return nil, err
+	}
 	if s.queue, err = s.queueSettings(); err != nil {
 		return nil, err
+	}
+	if hooks := s.scripts.Queue(resources{r, s.certificates}, host.load); hooks != nil {
+		s.queue.Hooks = hooks
 	}
 	if s.poolPolicy, err = delivery.ParsePoolPolicy(r.Queues.Pooling.Policy); err != nil {
 		return nil, err
@@ -64,7 +72,7 @@ func (s *snapshot) composeServers(startup *Startup) error {
 		if v.Type != ServerSMTP || running == nil {
 			continue
 		}
-		composed, err := s.running.serverSettings(running, s.hostname, s.certificates)
+		composed, err := s.serverSettings(running)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("server %q: %w", v.ID, err))
 			continue

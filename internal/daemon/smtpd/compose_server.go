@@ -26,7 +26,8 @@ const relayList = "relay"
 
 // serverSettings composes those of one server. What all of them share is filled
 // in by the caller.
-func (r *Running) serverSettings(v *Server, hostname string, certificates *pki.Store) (*serverSettings, error) {
+func (c *snapshot) serverSettings(v *Server) (*serverSettings, error) {
+	hostname := c.hostname
 	if v.Hostname != "" {
 		hostname = v.Hostname
 	}
@@ -55,14 +56,12 @@ func (r *Running) serverSettings(v *Server, hostname string, certificates *pki.S
 	s.GreetDelay, s.RefuseEarly = v.Phases.Connect.GreetDelay, v.Phases.Connect.EarlyTalkers == Refuse
 	s.LineEnds, s.NULs = treatment(v.Phases.Data.LineEnds), treatment(v.Phases.Data.NULs)
 	var err error
-	if s.TLS, err = v.TLS.config(certificates); err != nil {
+	if s.TLS, err = v.TLS.config(c.certificates); err != nil {
 		return nil, err
 	}
-	networks, err := r.relayNetworks()
-	if err != nil {
+	if s.Hooks, err = c.sessionHooks(v); err != nil {
 		return nil, err
 	}
-	s.Hooks = session.Relay{Networks: networks}
 	return &serverSettings{session: s, limits: v.Concurrency.limits(), implicit: v.TLS.Implicit, ptr: v.Resolve.PTR}, nil
 }
 

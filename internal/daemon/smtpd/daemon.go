@@ -22,6 +22,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/daemon"
 	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/dns"
+	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/metric"
 	"github.com/posthaste-mta/posthaste/internal/pki"
 	"github.com/posthaste-mta/posthaste/internal/queue"
@@ -45,6 +46,7 @@ type Daemon struct {
 	startup  *Startup
 	keys     []pki.Key
 	registry metric.Registry
+	scripts  *scriptHost
 
 	resolver *dns.Resolver
 	courier  *delivery.Courier
@@ -76,7 +78,12 @@ const startPrefix = "Could not load configuration"
 
 // New returns a Daemon that logs to o.Log.
 func New(o Options) *Daemon {
-	return &Daemon{options: o, log: o.Log, failed: make(chan error, 1)}
+	d := &Daemon{options: o, log: o.Log, failed: make(chan error, 1)}
+	d.scripts = &scriptHost{
+		process: value.NewProcess(0), events: telemetry.ScriptEvents(o.Log),
+		load: func(v *queue.View) error { return d.queue.Load(v) },
+	}
+	return d
 }
 
 // Prepare reads the startup file and returns a Daemon with the log that the file
@@ -113,7 +120,7 @@ func Check(path string, files config.LoadOptions) ([]string, error) {
 	}
 	keys, err := pki.ReadKeys(entries(startup.PKI.Private))
 	if err == nil {
-		_, err = compose(startup, running, keys)
+		_, err = compose(startup, running, keys, new(scriptHost))
 	}
 	return warnings.Lines(), err
 }
@@ -155,7 +162,7 @@ func (d *Daemon) Start(ctx context.Context) (err error) {
 		return err
 	}
 	d.warn(warnings)
-	next, err := compose(d.startup, running, d.keys)
+	next, err := compose(d.startup, running, d.keys, d.scripts)
 	if err != nil {
 		return err
 	}
@@ -201,7 +208,7 @@ func (d *Daemon) reload() (config.Warnings, error) {
 	if err != nil {
 		return warnings, err
 	}
-	next, err := compose(d.startup, running, d.keys)
+	next, err := compose(d.startup, running, d.keys, d.scripts)
 	if err == nil {
 		err = d.resolver.Configure(running.Resolver.options())
 	}

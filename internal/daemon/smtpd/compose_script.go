@@ -1,0 +1,122 @@
+package smtpd
+
+import (
+	"crypto/tls"
+	"encoding/base64"
+	"fmt"
+	"os"
+
+	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
+	"github.com/posthaste-mta/posthaste/internal/hsl/value"
+	"github.com/posthaste-mta/posthaste/internal/pki"
+	"github.com/posthaste-mta/posthaste/internal/queue"
+	"github.com/posthaste-mta/posthaste/internal/script"
+	"github.com/posthaste-mta/posthaste/internal/session"
+)
+
+// scriptHost is what scripts share and what survives a reload.
+type scriptHost struct {
+	process *value.Process
+	events  script.Events
+	load    func(*queue.View) error
+}
+
+// engine compiles the scripts of the running configuration.
+func (r *Running) engine(host *scriptHost) (*script.Engine, error) {
+	source := script.Source{
+		Hooks: map[string]map[string]string{}, Files: script.Files{},
+		PreDelivery: r.Scripting.Hooks.PreDelivery, PostDelivery: r.Scripting.Hooks.PostDelivery,
+	}
+	h := &r.Scripting.Hooks
+	for phase, scripts := range map[session.Phase][]Script{
+		session.PhaseConnect: h.Connect, session.PhaseDisconnect: h.Disconnect, session.PhaseProxy: h.Proxy,
+		session.PhaseHelo: h.HELO, session.PhaseAuth: h.Auth, session.PhaseMailFrom: h.MailFrom,
+		session.PhaseRcptTo: h.RcptTo, session.PhaseEndOfData: h.EOD,
+	} {
+		byID := map[string]string{}
+		for _, s := range scripts {
+			byID[s.ID] = s.Data
+		}
+		source.Hooks[phase.String()] = byID
+	}
+	for _, f := range r.Scripting.Files {
+		data, err := f.read()
+		if err != nil {
+			return nil, err
+		}
+		source.Files[f.ID] = data
+	}
+	return script.New(script.Options{
+		Source: source, Library: stdlib.New(stdlib.Options{}), Process: host.process,
+		Limits: scriptLimits, Events: host.events,
+	})
+}
+
+// scriptLimits keep one script from taking the process with it.
+var scriptLimits = value.Limits{Memory: 256 << 20, Output: 16 << 20}
+
+// read returns the content of a file that scripts may import.
+func (f *ScriptFile) read() ([]byte, error) {
+	switch {
+	case f.Path != "":
+		data, err := os.ReadFile(f.Path)
+		if err != nil {
+			return nil, fmt.Errorf("scripting.files %q: %w", f.ID, err)
+		}
+		return data, nil
+	case f.Binary:
+		data, err := base64.StdEncoding.DecodeString(f.Data)
+		if err != nil {
+			return nil, fmt.Errorf("scripting.files %q: %w", f.ID, err)
+		}
+		return data, nil
+	}
+	return []byte(f.Data), nil
+}
+
+// hooks names the scripts of a server; nil when it has none.
+func (v *Server) hooks() (map[session.Phase]string, map[string]string) {
+	p := &v.Phases
+	named := map[session.Phase]string{}
+	for phase, id := range map[session.Phase]string{
+		session.PhaseConnect: p.Connect.Hook, session.PhaseDisconnect: p.Disconnect.Hook, session.PhaseProxy: p.Proxy.Hook,
+		session.PhaseHelo: p.HELO.Hook, session.PhaseAuth: p.Auth.Hook, session.PhaseMailFrom: p.MailFrom.Hook,
+		session.PhaseRcptTo: p.RcptTo.Hook.ID, session.PhaseEndOfData: p.EOD.Hook,
+	} {
+		if id != "" {
+			named[phase] = id
+		}
+	}
+	return named, p.RcptTo.Hook.RecipientDomains
+}
+
+// sessionHooks are the scripts of a server, and for a server without any the
+// built-in relay for clients on this host and in listed networks.
+func (c *snapshot) sessionHooks(v *Server) (session.Hooks, error) {
+	named, byDomain := v.hooks()
+	if len(named)+len(byDomain) == 0 {
+		networks, err := c.running.relayNetworks()
+		return session.Relay{Networks: networks}, err
+	}
+	return c.scripts.Session(script.Server{ID: v.ID, Hooks: named, RecipientDomains: byDomain})
+}
+
+// resources are what scripts refer to by id.
+type resources struct {
+	running      *Running
+	certificates *pki.Store
+}
+
+func (r resources) Certificate(id string) (*tls.Certificate, error) {
+	return r.certificates.Certificate(id)
+}
+
+func (r resources) Source(id string) (delivery.Source, bool) {
+	for _, a := range r.running.Addresses {
+		if a.ID == id {
+			return delivery.Source{ID: a.ID, Addr: a.Address, Hostname: a.Hostname, NonLocal: a.NonLocal}, true
+		}
+	}
+	return delivery.Source{}, false
+}
