@@ -36,7 +36,7 @@ func SpoolEvents(log Log) spool.Events {
 		},
 		Full: func(full bool) {
 			if full {
-				log.Line(slog.LevelError, "The disk of the spool is full: mail is refused with 452 until there is room")
+				log.Line(slog.LevelError, "The disk of the spool is full: once what is set aside has been used up, mail is refused with 452 until there is room")
 			} else {
 				log.Line(slog.LevelWarn, "The disk of the spool has room again")
 			}
