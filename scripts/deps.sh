@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages of packages.txt whose commands are missing. Without
+# Installs the Debian packages of packages.txt whose commands or files are missing. Without
 # root and without sudo it names them and fails. Nothing it installs is started.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -8,7 +8,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 missing=()
 while read -r package command _; do
 	case $package in '' | '#'*) continue ;; esac
-	command -v "$command" >/dev/null || missing+=("$package")
+	command -v "$command" >/dev/null || [ -e "$command" ] || missing+=("$package")
 done <packages.txt
 [ ${#missing[@]} -gt 0 ] || exit 0
 

@@ -52,7 +52,7 @@ func parsePKCS8(der []byte) (crypto.Signer, error) {
 //
 // RSA takes nearly all the time of a signature, and nearly all of that is
 // multiplication modulo the primes: of the 0.83 ms for a message of 10 KB on one
-// core (2.1 GHz, with ADX), 0.71 ms are the two exponentiations that crypto/rsa
+// core (2.6 GHz, with ADX), 0.71 ms are the two exponentiations that crypto/rsa
 // does with values precomputed per key, 0.09 ms its check of the result, which
 // keeps a fault from giving the key away, and 0.02 ms are ours. Its loop is
 // assembly in constant time without a squaring of its own and without vector

@@ -89,7 +89,11 @@ func NewSigner(key crypto.Signer, o Options) (*Signer, error) {
 	for _, name := range over {
 		s.oversign[name] = true
 	}
-	for _, name := range slices.Concat([]string{"from"}, foldNames(o.Headers), foldNames(o.Additional), over) {
+	names := foldNames(slices.Concat(o.Headers, o.Additional))
+	if !slices.Contains(names, "from") {
+		names = slices.Insert(names, 0, "from")
+	}
+	for _, name := range append(names, over...) {
 		if !slices.Contains(s.names, name) {
 			s.names = append(s.names, name)
 		}

@@ -12,20 +12,28 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/message"
 )
 
-// Names of the fields that hold signatures, in lower case.
+// Kind is a kind of signature field.
+type Kind uint8
+
 const (
-	FieldDKIM = "dkim-signature"
-	FieldARC  = "arc-message-signature" // RFC 8617 §4.1.2
+	DKIM       Kind = iota // DKIM-Signature (RFC 6376 §3.5)
+	ARCMessage             // ARC-Message-Signature (RFC 8617 §4.1.2)
+	ARCSeal                // ARC-Seal (RFC 8617 §4.1.3), which signs a chain and no message
 )
+
+var kinds = [...]string{DKIM: "dkim-signature", ARCMessage: "arc-message-signature", ARCSeal: "arc-seal"}
+
+// Field returns the name of such fields in lower case.
+func (k Kind) Field() string { return kinds[k] }
 
 // maxSigned is how many fields a signature may name. Real ones name about
 // twenty.
 const maxSigned = 512
 
-// Signature is a DKIM-Signature (RFC 6376 §3.5) or an ARC-Message-Signature.
+// Signature is a signature field.
 type Signature struct {
 	Field []byte // as it stands, with its name
-	ARC   bool
+	Kind  Kind
 	Tags  Tags // nil if the field is no tag list
 
 	Algorithm Algorithm
@@ -40,25 +48,21 @@ type Signature struct {
 	Time      time.Time // t=; zero if there is none
 	Expires   time.Time // x=; zero if there is none
 
-	bodyHash, signature []byte
+	BodyHashed []byte // bh=
+	Data       []byte // b=
 }
 
-// ParseSignature parses a field as it stands in a message, with its name. On
-// error, which wraps ErrSyntax, or ErrAlgorithm for an unknown one, the result
+// ParseSignature parses a field of any kind as it stands in a message, with its
+// name. On error, which wraps ErrSyntax, or ErrAlgorithm for an unknown one, the result
 // has what could be read.
 func ParseSignature(field []byte) (*Signature, error) {
 	s := &Signature{Field: bytes.Clone(field), Length: Whole}
 	name, value, ok := bytes.Cut(s.Field, []byte{':'})
-	switch strings.ToLower(trim(string(name))) {
-	case FieldDKIM:
-	case FieldARC:
-		s.ARC = true
-	default:
-		ok = false
-	}
-	if !ok {
+	kind := slices.Index(kinds[:], strings.ToLower(trim(string(name))))
+	if !ok || kind < 0 {
 		return s, fmt.Errorf("%w: no signature field", ErrSyntax)
 	}
+	s.Kind = Kind(kind)
 	tags, err := ParseTags(string(trimLineEnd(value)))
 	if err != nil {
 		return s, fmt.Errorf("%w: %w", ErrSyntax, err)
@@ -72,19 +76,28 @@ func ParseSignature(field []byte) (*Signature, error) {
 // read takes the tags in an order that leaves as much as possible to report.
 func (s *Signature) read(p *parser) {
 	s.Domain, s.Selector = p.domain("d"), p.domain("s")
-	if s.ARC {
-		s.Instance = int(p.number("i", 1, 2))
-	} else {
+	if s.Kind == DKIM {
 		if v := p.required("v"); v != "1" {
 			p.fail("v", v)
 		}
 		s.Identity = p.identity(s.Domain)
+	} else {
+		s.Instance = int(p.number("i", 1, 2))
 	}
-	s.Header, s.Body = p.canonicalization()
-	s.Signed = p.signed(s.ARC)
-	s.bodyHash, s.signature = p.base64("bh"), p.base64("b")
-	s.Time, s.Expires = p.time("t"), p.time("x")
-	if !s.Expires.IsZero() && s.Expires.Before(s.Time) { // RFC 6376 §3.5, x=
+	if s.Kind != ARCSeal {
+		s.readMessage(p)
+	}
+	s.Data = p.base64("b")
+	s.Time = p.time("t")
+	s.Algorithm = p.algorithm()
+}
+
+// readMessage takes the tags that say what of a message is signed.
+func (s *Signature) readMessage(p *parser) {
+	s.Header, s.Body = p.canonicalization(s.Kind)
+	s.Signed = p.signed(s.Kind)
+	s.BodyHashed = p.base64("bh")
+	if s.Expires = p.time("x"); !s.Expires.IsZero() && s.Expires.Before(p.time("t")) { // RFC 6376 §3.5
 		p.fail("x", "before t")
 	}
 	if _, ok := p.tags.Get("l"); ok {
@@ -93,7 +106,6 @@ func (s *Signature) read(p *parser) {
 	if q, ok := p.tags.Get("q"); ok && !slices.Contains(list(q), "dns/txt") {
 		p.fail("q", q)
 	}
-	s.Algorithm = p.algorithm()
 }
 
 // BodyHash returns which hash of the body the signature needs.
@@ -217,9 +229,13 @@ func isBelow(sub, domain string) bool {
 	return n >= 0 && strings.EqualFold(sub[n:], domain) && (n == 0 || sub[n-1] == '.')
 }
 
-func (p *parser) canonicalization() (header, body Canonicalization) {
+func (p *parser) canonicalization(k Kind) (header, body Canonicalization) {
 	c, ok := p.tags.Get("c")
-	if !ok {
+	switch {
+	case ok:
+	case k == ARCMessage: // as its implementations have it, and their test suite
+		return Relaxed, Relaxed
+	default:
 		return Simple, Simple
 	}
 	h, b, both := strings.Cut(c, "/")
@@ -236,15 +252,15 @@ func (p *parser) canonicalization() (header, body Canonicalization) {
 
 // signed reads h=. A DKIM signature must cover From (RFC 6376 §5.4). One of ARC
 // need not, but must not cover a seal, which is made after it (RFC 8617 §4.1.2).
-func (p *parser) signed(arc bool) []string {
+func (p *parser) signed(k Kind) []string {
 	h := p.required("h")
 	names := foldNames(strings.Split(h, ":"))
 	switch {
 	case len(names) > maxSigned:
 		p.fail("h", "too many fields")
-	case !arc && !slices.Contains(names, "from"):
+	case k == DKIM && !slices.Contains(names, "from"):
 		p.fail("h", "without from")
-	case arc && slices.Contains(names, "arc-seal"):
+	case k == ARCMessage && slices.Contains(names, "arc-seal"):
 		p.fail("h", "with arc-seal")
 	}
 	return names

@@ -52,7 +52,7 @@ type Check struct {
 func (v *Verifier) Checks(h *Header, b *Body) []Check {
 	var checks []Check
 	for _, f := range h.fields {
-		if !f.Is(FieldDKIM) {
+		if !f.Is(DKIM.Field()) {
 			continue
 		}
 		if len(checks) == v.options.MaxSignatures {
@@ -113,7 +113,7 @@ func (v *Verifier) prove(ctx context.Context, h *Header, b *Body, r *Result) err
 		return fmt.Errorf("%w: %w", ErrBody, err)
 	case err != nil:
 		return err
-	case !bytes.Equal(have, s.bodyHash):
+	case !bytes.Equal(have, s.BodyHashed):
 		return ErrBody
 	}
 	if s.Length >= 0 {
@@ -122,10 +122,10 @@ func (v *Verifier) prove(ctx context.Context, h *Header, b *Body, r *Result) err
 	if r.Key, err = v.Key(ctx, s.Domain, s.Selector); err != nil {
 		return err
 	}
-	if r.Key.Strict && !s.ARC && !sameDomain(s.Identity, s.Domain) {
+	if r.Key.Strict && s.Kind == DKIM && !sameDomain(s.Identity, s.Domain) {
 		return fmt.Errorf("%w: not for subdomains", ErrKeyMismatch) // RFC 6376 §3.6.1, t=s
 	}
-	return r.Key.Verify(s.Algorithm, s.signedBytes(h), s.signature)
+	return r.Key.Verify(s.Algorithm, s.signedBytes(h), s.Data)
 }
 
 func sameDomain(identity, domain string) bool {
