@@ -69,7 +69,7 @@ func (b *bench) relay(ctx context.Context) (string, error) {
 // kept are the messages that the part disk leaves in the queue of each system.
 // Enough for segments that are allocated ahead to weigh little; Postfix needs the
 // same for each message, however many there are.
-const kept = 50_000
+const kept = 200_000
 
 // disk measures the room that queued mail takes.
 func (b *bench) disk(ctx context.Context) (string, error) {
