@@ -49,9 +49,8 @@ func TestChunks(t *testing.T) {
 }
 
 var (
-	echoMark  = regexp.MustCompile(`//> ?(.*)$`)
-	errorMark = regexp.MustCompile(`//! "(.*)"\s*$`)
-	fileMark  = regexp.MustCompile(`^=== (\S+) ===$`)
+	echoMark = regexp.MustCompile(`//> ?(.*?)(?: //!.*)?$`)
+	fileMark = regexp.MustCompile(`^=== (\S+) ===$`)
 )
 
 // chunk is one script with what it should do. It is the Loader of its files.
@@ -80,8 +79,9 @@ func parseChunk(path, text string, first int) *chunk {
 		if m := echoMark.FindStringSubmatch(l); m != nil {
 			c.echoes = append(c.echoes, m[1])
 		}
-		if m := errorMark.FindStringSubmatch(l); m != nil {
-			c.errors = append(c.errors, reported{fmt.Sprintf("%s:%d", name, line), m[1]})
+		for _, mark := range strings.SplitAfter(l, "//!")[1:] {
+			message := strings.Trim(strings.TrimSpace(strings.TrimSuffix(mark, "//!")), `"`)
+			c.errors = append(c.errors, reported{fmt.Sprintf("%s:%d", name, line), message})
 		}
 		line++
 	}

@@ -115,11 +115,9 @@ func (a *assembler) appendText(x *syntax.AssignExpr, target int) {
 		a.emit(Join, target, target, r)
 		return
 	}
-	first := a.temps(1 + len(parts))
-	for i, part := range parts {
-		inner := a.free
-		a.borrow(part, first+1+i)
-		a.free = inner
+	first := a.temp()
+	for _, part := range parts {
+		a.inRow(func(r int) { a.borrow(part, r) })
 	}
 	a.at(x)
 	a.emit(Move, first, target, 0)

@@ -66,11 +66,8 @@ func (a *assembler) bound(binding any, x *syntax.Call, base, dst int) {
 
 // args computes arguments into the registers behind the function.
 func (a *assembler) args(args []syntax.Arg) int {
-	first := a.temps(len(args))
-	for i, arg := range args {
-		inner := a.free
-		a.expr(arg.Value, first+i)
-		a.free = inner
+	for _, arg := range args {
+		a.inRow(func(r int) { a.expr(arg.Value, r) })
 	}
 	return len(args)
 }

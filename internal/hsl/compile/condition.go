@@ -93,7 +93,7 @@ func (a *assembler) comparison(x *syntax.Binary, when bool) (jump int, ok bool) 
 	mark := a.free
 	defer func() { a.free = mark }()
 	want := flag(when != op.not)
-	l := a.left(x.X, x.Effects)
+	l := a.left(x.X, x.Effects, -1)
 	if v, ok := a.fold(x.Y); ok {
 		if k := a.constant(v); k < 256 {
 			a.at(x)

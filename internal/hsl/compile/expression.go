@@ -8,7 +8,12 @@ import (
 
 // operand computes x for looking at, and returns the register where it is: that
 // of a variable, or a temporary.
-func (a *assembler) operand(x syntax.Expr) int {
+func (a *assembler) operand(x syntax.Expr) int { return a.operandIn(x, -1) }
+
+// operandIn is operand, and uses the temporary scratch where it needs one;
+// scratch may be a variable or -1, and is left alone then. With it a chain of
+// operators needs one register, however long it is.
+func (a *assembler) operandIn(x syntax.Expr, scratch int) int {
 	switch x := x.(type) {
 	case *syntax.Variable:
 		if v := x.Binding.(*resolve.Var); v.Storage == resolve.Register {
@@ -20,9 +25,17 @@ func (a *assembler) operand(x syntax.Expr) int {
 			return v.Index
 		}
 	}
-	r := a.temp()
+	r := a.scratch(scratch)
 	a.borrow(x, r)
 	return r
+}
+
+// scratch returns the register r if it is a temporary, or a new one.
+func (a *assembler) scratch(r int) int {
+	if r >= 0 && !a.isVariable(r) {
+		return r
+	}
+	return a.temp()
 }
 
 // localTarget returns the variable in a register that a target is, or nil.
@@ -204,7 +217,7 @@ func (a *assembler) regex(x *syntax.RegexExpr, dst int) {
 
 func (a *assembler) unary(x *syntax.Unary, dst int) {
 	mark := a.free
-	r := a.operand(x.X)
+	r := a.operandIn(x.X, dst)
 	a.at(x)
 	op := map[syntax.Token]Op{syntax.Minus: Neg, syntax.Plus: Plus, syntax.Tilde: BitNot, syntax.Bang: Not}[x.Op]
 	a.emit(op, dst, r, 0)
@@ -226,7 +239,7 @@ var binaryOps = map[syntax.Token]binaryOp{
 func (a *assembler) binary(x *syntax.Binary, dst int) {
 	mark := a.free
 	op := x.Op
-	l, r, constant := a.operands(x)
+	l, r, constant := a.operands(x, dst)
 	switch op {
 	case syntax.Greater:
 		op, l, r = syntax.Less, r, l
@@ -248,8 +261,8 @@ func (a *assembler) binary(x *syntax.Binary, dst int) {
 
 // operands computes both sides. If the right side is a constant for which the
 // operator has a form, r is its index.
-func (a *assembler) operands(x *syntax.Binary) (l, r int, constant bool) {
-	l = a.left(x.X, x.Effects)
+func (a *assembler) operands(x *syntax.Binary, dst int) (l, r int, constant bool) {
+	l = a.left(x.X, x.Effects, dst)
 	if binaryOps[x.Op].constant != 0 {
 		if v, ok := a.fold(x.Y); ok {
 			if k := a.constant(v); k < 256 {
@@ -262,32 +275,39 @@ func (a *assembler) operands(x *syntax.Binary) (l, r int, constant bool) {
 
 // left computes the left side of an operator. When computing the right side may
 // change what it refers to, it is kept safe.
-func (a *assembler) left(x syntax.Expr, effects bool) int {
+func (a *assembler) left(x syntax.Expr, effects bool, scratch int) int {
 	if !effects {
-		return a.operand(x)
+		return a.operandIn(x, scratch)
 	}
-	r := a.temp()
+	r := a.scratch(scratch)
 	a.expr(x, r)
 	return r
+}
+
+// inRow takes the next register for what f computes into it. One after the other
+// they make the rows that operations with many operands want, while each part
+// has all the room behind its own register.
+func (a *assembler) inRow(f func(r int)) {
+	r := a.temp()
+	inner := a.free
+	f(r)
+	a.free = inner
 }
 
 // concat joins parts.
 func (a *assembler) concat(parts []syntax.Expr, dst int, at syntax.Node) {
 	mark := a.free
-	first := a.temps(len(parts))
-	for i, part := range parts {
-		inner := a.free
-		a.borrow(part, first+i)
-		a.free = inner
+	for _, part := range parts {
+		a.inRow(func(r int) { a.borrow(part, r) })
 	}
 	a.at(at)
-	a.emit(Concat, dst, first, len(parts))
+	a.emit(Concat, dst, mark, len(parts))
 	a.free = mark
 }
 
 func (a *assembler) index(x *syntax.Index, dst int, op, opK Op) {
 	mark := a.free
-	base := a.operand(x.X)
+	base := a.operandIn(x.X, dst)
 	a.subscript(x, dst, base, op, opK)
 	a.free = mark
 }
@@ -308,7 +328,7 @@ func (a *assembler) subscript(x *syntax.Index, dst, base int, op, opK Op) {
 
 func (a *assembler) property(x *syntax.Property, dst, access int) {
 	mark := a.free
-	base := a.operand(x.X)
+	base := a.operandIn(x.X, dst)
 	a.at(x)
 	a.loadProperty(x, dst, base, access)
 	a.free = mark

@@ -324,16 +324,12 @@ func (r *resolver) inNamespace(x *syntax.Scoped, ns *Namespace) {
 		}
 		return
 	}
-	alias := ns.Name + "::$" + x.Member
-	v := r.module.vars[alias]
-	if v == nil {
-		if v = r.variableOf(ns.Module, x.Member, alias); v == nil {
-			r.errorf(x.Pos, "%s has no variable $%s", ns.Name, x.Member)
-			return
-		}
-		r.module.vars[alias] = v
+	of := ns.Module.vars[x.Member]
+	if of == nil {
+		r.errorf(x.Pos, "%s has no variable $%s", ns.Name, x.Member)
+		return
 	}
-	x.Binding = v
+	x.Binding = r.alias(of)
 }
 
 func (r *resolver) inClass(x *syntax.Scoped, c *Class, write bool) {
@@ -349,7 +345,7 @@ func (r *resolver) inClass(x *syntax.Scoped, c *Class, write bool) {
 	case write && m.ReadOnly && !inside:
 		r.errorf(x.Pos, "%s::%s is read-only", c.Name, x.Member)
 	case x.Variable:
-		x.Binding = m.Variable
+		x.Binding = r.alias(m.Variable)
 	default:
 		x.Binding = m.Function
 	}

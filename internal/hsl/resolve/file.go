@@ -131,26 +131,29 @@ func (r *resolver) symbolOf(m *Module, name string) any {
 	return r.libraryFunction(m.library, name)
 }
 
-// variableOf returns a name in the module under way for a variable of m, or nil
-// if m has no such variable.
-func (r *resolver) variableOf(m *Module, name, alias string) *Var {
-	of := m.vars[name]
-	if of == nil {
-		return nil
+// alias returns the name that a variable of some module has in the module under
+// way, making one for those of others.
+func (r *resolver) alias(of *Var) *Var {
+	if of.Module == r.module {
+		return of
 	}
-	of.share() // a cell, because two modules see it
-	v := &Var{Name: alias, Module: r.module, Storage: Global, Of: of, ReadOnly: of.ReadOnly, assigned: true}
-	r.module.Body.order = append(r.module.Body.order, v)
+	v := r.module.aliases[of]
+	if v == nil {
+		of.share() // a cell, because two modules see it
+		v = &Var{Name: of.Name, Module: r.module, Storage: Global, Of: of, ReadOnly: of.ReadOnly, assigned: true}
+		r.module.aliases[of] = v
+		r.module.Body.order = append(r.module.Body.order, v)
+	}
 	return v
 }
 
 func (r *resolver) importVariable(m *Module, sym syntax.ImportSymbol, from string) {
-	v := r.variableOf(m, sym.Name, sym.Alias)
-	if v == nil {
+	of := m.vars[sym.Name]
+	if of == nil {
 		r.errorf(sym.Pos, "%q has no variable $%s", from, sym.Name)
 		return
 	}
-	r.bindImport(sym.Binding, v)
+	r.bindImport(sym.Binding, r.alias(of))
 }
 
 // bindImport gives an imported variable its name in the module.

@@ -78,6 +78,7 @@ type Module struct {
 	vars    map[string]*Var
 	symbols map[string]any
 	library *value.Library // of symbols that are not written in HSL
+	aliases map[*Var]*Var  // of variables of other modules
 	once    map[string]bool
 	main    bool
 }
@@ -113,9 +114,22 @@ func Resolve(name, text string, opts Options) (*Program, syntax.Errors) {
 	return r.program, nil
 }
 
+// errorf reports a mistake, unless there is one on that line already: the second
+// is usually a consequence of the first.
 func (r *resolver) errorf(at syntax.Pos, format string, args ...any) {
-	r.errors = append(r.errors, r.sources.Errorf(at, format, args...))
+	e := r.sources.Errorf(at, format, args...)
+	for _, old := range r.errors {
+		if old.Line == e.Line && old.File == e.File {
+			return
+		}
+	}
+	if len(r.errors) < maxErrors {
+		r.errors = append(r.errors, e)
+	}
 }
+
+// maxErrors is how many mistakes of one program are worth reading.
+const maxErrors = 100
 
 func (r *resolver) warnf(at syntax.Pos, format string, args ...any) {
 	e := r.sources.Errorf(at, format, args...)
@@ -128,7 +142,8 @@ func (r *resolver) resolveModule(file *syntax.File, library *value.Library, main
 	outer, outerFn := r.module, r.fn
 	m := &Module{
 		ID: file.Name, file: file, library: library, main: main,
-		vars: make(map[string]*Var), symbols: make(map[string]any), once: make(map[string]bool),
+		vars: make(map[string]*Var), symbols: make(map[string]any),
+		aliases: make(map[*Var]*Var), once: make(map[string]bool),
 	}
 	m.Body = &Function{Module: m, vars: m.vars, symbols: m.symbols}
 	r.module, r.fn = m, m.Body

@@ -83,6 +83,7 @@ type (
 	ArrayExpr struct {
 		exprNode
 		Elements []Element
+		target   Pos // of an element such as x[], which only a pattern may have
 	}
 	// Index is x[i].
 	Index struct {

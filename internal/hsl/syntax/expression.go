@@ -167,8 +167,12 @@ func (p *parser) power() Expr {
 // operand reads an expression with its postfixes, and the assignment to it if
 // an assignment operator follows.
 func (p *parser) operand() Expr {
+	element := p.Pos == p.element
 	x := p.postfix(p.primary())
 	if !p.tok.assigns() {
+		if element && (p.tok == Comma || p.tok == RightBracket || p.tok == RightParen || p.tok == FatArrow) {
+			return x // a whole element: it may turn out to be part of a pattern
+		}
 		return p.targetless(x)
 	}
 	at := exprNode{At{p.Pos}}
@@ -195,10 +199,21 @@ func (p *parser) operand() Expr {
 
 // targetless rejects what is a target and nothing else.
 func (p *parser) targetless(x Expr) Expr {
-	if a, ok := x.(*Append); ok {
-		p.fail(a.Pos, "[] can only be assigned to")
+	if at := targetOnly(x); at != 0 {
+		p.fail(at, "[] can only be assigned to")
 	}
 	return x
+}
+
+// targetOnly returns the place of what makes x a target and nothing else.
+func targetOnly(x Expr) Pos {
+	switch x := x.(type) {
+	case *Append:
+		return x.Pos
+	case *ArrayExpr:
+		return x.target
+	}
+	return 0
 }
 
 func (p *parser) postfix(x Expr) Expr {
@@ -426,11 +441,14 @@ func (p *parser) array(closing Token) *ArrayExpr {
 	defer p.leave()
 	for p.tok != closing {
 		e := Element{Spread: p.got(Ellipsis)}
+		p.element = p.Pos
 		e.Value = p.expr()
 		if !e.Spread && p.got(FatArrow) {
-			e.Key = e.Value
+			e.Key = p.targetless(e.Value)
+			p.element = p.Pos
 			e.Value = p.expr()
 		}
+		a.target = max(a.target, targetOnly(e.Value))
 		a.Elements = append(a.Elements, e)
 		if !p.got(Comma) {
 			break

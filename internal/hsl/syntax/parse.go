@@ -42,6 +42,7 @@ type parser struct {
 	errors  Errors
 	depth   int
 	script  *Script
+	element Pos           // where the last element of an array literal began
 	effects int           // calls and assignments read so far
 	fn      *FunctionExpr // under way; nil at top level
 }
@@ -54,11 +55,11 @@ func (p *parser) exhausted() bool { return len(p.errors) >= maxErrors }
 // report notes a mistake, unless one on the same line was noted before: the
 // second is usually a consequence of the first.
 func (p *parser) report(at Pos, format string, args ...any) {
-	e := p.sources.Errorf(at, format, args...)
-	if n := len(p.errors); p.exhausted() || n > 0 && p.errors[n-1].Line == e.Line {
+	n := len(p.errors)
+	if p.exhausted() || n > 0 && p.errors[n-1].Line == p.sources.Position(at).Line {
 		return
 	}
-	p.errors = append(p.errors, e)
+	p.errors = append(p.errors, p.sources.Errorf(at, format, args...))
 }
 
 // fail reports a mistake and gives the statement up.

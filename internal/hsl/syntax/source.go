@@ -163,16 +163,14 @@ func (s *Sources) Excerpt(p Pos) (line string, caret int) {
 		return "", 0
 	}
 	n, column := f.at(int(p - f.base))
-	line = f.Text[f.lines[n-1]:]
-	if end := strings.IndexByte(line, '\n'); end >= 0 {
-		line = line[:end]
+	start := f.lines[n-1]
+	at := start + column - 1
+	start = max(start, at-excerptWidth)
+	line = f.Text[start:min(len(f.Text), at+excerptWidth)]
+	if end := strings.IndexByte(line[at-start:], '\n'); end >= 0 {
+		line = strings.TrimSuffix(line[:at-start+end], "\r")
 	}
-	line = strings.TrimSuffix(line, "\r")
-	caret = min(column-1, len(line))
-	if caret > excerptWidth {
-		line, caret = line[caret-excerptWidth:], excerptWidth
-	}
-	return line[:min(len(line), caret+excerptWidth)], caret
+	return line, min(at-start, len(line))
 }
 
 // Error returns the message with its place, on one line.

@@ -56,6 +56,7 @@ func (d *dumper) element(v Value, depth int) {
 // times over through shared parts has a text that no memory would hold.
 func (d *dumper) charge() {
 	switch {
+	case d.err != nil:
 	case d.thread != nil:
 		d.err = d.growth.To(d.thread, len(d.b))
 	case len(d.b) > unlimitedDump:

@@ -75,6 +75,7 @@ type Thread struct {
 	recount  int64 // memory at which reachable values are counted
 	output   int64
 	closers  []io.Closer
+	held     []Value
 	waiting  *lock // held by another thread
 	appended [4]tail
 	turn     uint8 // of appended, to be replaced next
@@ -200,6 +201,10 @@ func (t *Thread) Interrupted(err error) error {
 // Alloc accounts for n bytes before they are allocated. It returns an
 // uncatchable error when the script would hold more than it may. t may be nil,
 // for constants: they have a fixed small bound.
+//
+// Now and then what the script can reach is counted anew, and all else is
+// forgotten. A builtin that builds something large in pieces should therefore
+// Hold it, or charge for all of it with a Growth.
 func (t *Thread) Alloc(n int) error {
 	if t == nil {
 		if n > foldable {
@@ -211,6 +216,19 @@ func (t *Thread) Alloc(n int) error {
 		return t.count(int64(n))
 	}
 	return nil
+}
+
+// Hold makes v count as reachable until the builtin under way returns.
+func (t *Thread) Hold(v Value) { t.held = append(t.held, v) }
+
+// Held returns how many values are held, and Unhold lets go of those beyond n;
+// the machine calls them around a builtin.
+func (t *Thread) Held() int { return len(t.held) }
+
+// Unhold lets go of all but the first n values that are held.
+func (t *Thread) Unhold(n int) {
+	clear(t.held[n:])
+	t.held = t.held[:n]
 }
 
 // foldable bounds values that are computed at compile time.
@@ -237,7 +255,12 @@ func (t *Thread) AllocFloat(n float64) error {
 // It happens again only after as much has been allocated as was free, at least
 // an eighth of the limit, so that counting costs little per byte allocated.
 func (t *Thread) count(pending int64) error {
-	t.memory = reach(t.Roots) + pending
+	t.memory = pending + reach(func(f func(Value)) {
+		t.Roots(f)
+		for _, v := range t.held {
+			f(v)
+		}
+	})
 	if t.memory > t.Limits.Memory {
 		return &LimitError{Limit: "memory", Value: bytesText(t.Limits.Memory)}
 	}

@@ -17,6 +17,9 @@ func (m *Machine) enter(code *compile.Code, fn *value.Function, base int, args [
 	if len(m.frames) >= m.Limits.Depth {
 		return value.Errorf("calls nest deeper than %d", m.Limits.Depth)
 	}
+	if err := m.Step(8); err != nil {
+		return err
+	}
 	m.grow(base + 1)
 	regs := m.window(base)
 	given := copy(regs[1:code.Params+1], args)
@@ -43,7 +46,7 @@ func (m *Machine) enter(code *compile.Code, fn *value.Function, base int, args [
 	if code.Boxes > 0 {
 		m.box(f, fn, regs)
 	}
-	return m.Step(8)
+	return nil
 }
 
 // rest collects what is left of the arguments.
@@ -168,7 +171,11 @@ func (m *Machine) callGo(b *value.Builtin, this *value.Object, args []value.Valu
 		return value.None, err
 	}
 	m.depth++
+	held := m.Held()
 	v, err := m.callNative(b, this, c)
+	if m.Held() > held {
+		m.Unhold(held)
+	}
 	m.depth--
 	if err != nil {
 		return value.None, err

@@ -262,8 +262,8 @@ func (f *frame) place() value.Place {
 	if f.code.Pos != 0 && p.Function == "" {
 		p.Function = "{closure}"
 	}
-	if f.pc > 0 && f.pc <= len(f.code.Places) {
-		at := f.code.Sources().Position(f.code.Places[f.pc-1])
+	if f.pc <= len(f.code.Places) { // a jump to the first word leaves 0
+		at := f.code.Sources().Position(f.code.Places[max(f.pc-1, 0)])
 		p.File, p.Line, p.Column = at.File, at.Line, at.Column
 	}
 	return p
