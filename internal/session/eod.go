@@ -71,13 +71,7 @@ func (s *Session) read(body Body, buffer []byte) (*Mail, error) {
 			return nil, fmt.Errorf("session: %w", err)
 		}
 	}
-	return &Mail{
-		Content:     body,
-		Header:      header,
-		Summary:     message.Summarize(header),
-		transaction: s.t,
-		queued:      make([]envelope.Recipient, 0, len(s.t.Recipients)),
-	}, nil
+	return NewMail(s.t, body, header), nil
 }
 
 // accept makes the message durable and says so, in this order.

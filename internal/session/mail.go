@@ -29,6 +29,18 @@ type Mail struct {
 	index       map[string]int // of the transaction's recipients by folded address
 }
 
+// NewMail returns the message of a transaction, with its bytes and what the
+// summary of its header says.
+func NewMail(t *Transaction, content Content, header []byte) *Mail {
+	return &Mail{
+		Content: content, Header: header, Summary: message.Summarize(header),
+		transaction: t, queued: make([]envelope.Recipient, 0, len(t.Recipients)),
+	}
+}
+
+// Queued returns the entries recorded so far.
+func (m *Mail) Queued() []envelope.Recipient { return m.queued }
+
 // Queue records one recipient entry and returns its number, from 1. Any number
 // of entries may be for the same recipient. They are queued together when the
 // hook accepts.
