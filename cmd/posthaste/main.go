@@ -27,6 +27,7 @@ var programs = []program{
 	{"smtpd", nil, newSMTPDCommand},
 	{"ctl", []string{"halonctl", "phctl"}, newCtlCommand},
 	{"config", []string{"halonconfig", "phconfig"}, newConfigCommand},
+	{"hsh", nil, newHSHCommand},
 	{"sink", nil, newSinkCommand},
 	{"source", nil, newSourceCommand},
 }

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/posthaste-mta/posthaste/internal/config"
+	"github.com/posthaste-mta/posthaste/internal/daemon/smtpd"
+	"github.com/posthaste-mta/posthaste/internal/hsl"
+	"github.com/posthaste-mta/posthaste/internal/hsl/shell"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
+)
+
+// hshFlags are those of hsh (spec operations.md 8.3).
+type hshFlags struct {
+	scriptFlags
+	ffi    bool
+	binary bool
+	syntax bool
+}
+
+// scriptFlags say where the files of scripts come from.
+type scriptFlags struct {
+	startup string
+	app     string
+	root    string
+	env     bool
+}
+
+func (f *scriptFlags) declare(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVarP(&f.startup, "config", "c", "", "startup configuration `file`, which leads to the running one (default /etc/posthaste/smtpd.yaml)")
+	flags.StringVarP(&f.app, "appconf", "A", "", "running configuration `file`, whose scripting.files scripts can import; - reads standard input")
+	flags.StringVarP(&f.root, "rootpath", "R", "", "`folder` of file:// paths (default scripting.rootpath of the startup configuration)")
+	flags.BoolVar(&f.env, "config-env-substitution", false, "allow the tag !Env in configuration files")
+}
+
+func newHSHCommand() *cobra.Command {
+	var f hshFlags
+	c := &cobra.Command{
+		Use:   "hsh [FILE|-] [ARGUMENT...]",
+		Short: "Run scripts outside the MTA",
+		Long: "Runs a script in HSL, or without a file an interactive session. A script finds its name and\n" +
+			"arguments in $argv. Exits with 1 after an error that no script caught, with 2 when the\n" +
+			"script has mistakes.",
+		Version: version(),
+		Example: "  posthaste hsh report.hsl 2026-01\n  echo 'echo sha2(\"x\", 256);' | posthaste hsh -\n  posthaste hsh --syntax src/hooks/eod/*.hsl",
+		Args:    cobra.ArbitraryArgs,
+		RunE:    func(c *cobra.Command, args []string) error { return runHSH(c, f, args) },
+	}
+	f.declare(c)
+	flags := c.Flags()
+	flags.SetInterspersed(false) // what follows the script is the script's
+	flags.BoolVarP(&f.ffi, "ffi", "F", false, "allow foreign functions (this binary has none and refuses)")
+	flags.BoolVarP(&f.binary, "binary", "B", false, "print what is echoed as it is, without line breaks")
+	flags.BoolVarP(&f.syntax, "syntax", "s", false, "check the syntax of files and end; functions need not exist")
+	flags.BoolP("version", "v", false, "print the version and end")
+	return c
+}
+
+func runHSH(c *cobra.Command, f hshFlags, args []string) error {
+	switch {
+	case f.ffi:
+		return withCode(exitUsage, errors.New("foreign functions (-F) are not in this binary, which is static"))
+	case f.syntax:
+		return checkSyntax(c, args)
+	case f.app == "-" && (len(args) == 0 || args[0] == "-"):
+		return withCode(exitUsage, errors.New("standard input cannot be both the running configuration and the script"))
+	}
+	files, err := f.files(c.InOrStdin())
+	if err != nil {
+		return err
+	}
+	o := shell.Options{Library: stdlib.New(stdlib.Options{}), Loader: files, Output: c.OutOrStdout(), Raw: f.binary}
+	if len(args) == 0 && isTerminal(c.InOrStdin()) {
+		return converse(c, o)
+	}
+	name, text, err := readScript(c, args)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	return scriptError(shell.Script(ctx, name, text, args[min(1, len(args)):], o))
+}
+
+// scriptError shows an error of a script with its source line and stack, and
+// chooses the exit code.
+func scriptError(err error) error {
+	if err == nil {
+		return nil
+	}
+	shown := errors.New(shell.Detail(err))
+	var mistakes hsl.Errors
+	if errors.As(err, &mistakes) {
+		return withCode(exitUsage, shown)
+	}
+	return shown
+}
+
+// readScript reads the script that the first argument names, or standard input.
+func readScript(c *cobra.Command, args []string) (name, text string, err error) {
+	if len(args) == 0 || args[0] == "-" {
+		data, err := io.ReadAll(c.InOrStdin())
+		return "-", string(data), err
+	}
+	data, err := os.ReadFile(args[0])
+	if err != nil {
+		return "", "", withCode(exitUsage, err)
+	}
+	return args[0], string(data), nil
+}
+
+// checkSyntax parses files and reports on all of them.
+func checkSyntax(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		args = []string{"-"}
+	}
+	var mistakes hsl.Errors
+	for _, file := range args {
+		name, text, err := readScript(c, []string{file})
+		if err != nil {
+			return err
+		}
+		var found hsl.Errors
+		if err := hsl.Check(name, text); errors.As(err, &found) {
+			mistakes = append(mistakes, found...)
+		} else if err != nil {
+			return err
+		}
+	}
+	if len(mistakes) > 0 {
+		return scriptError(mistakes)
+	}
+	return nil
+}
+
+// files returns what finds the files of scripts. A configuration that was named
+// is read at once. The default one is read only when a script asks for what it
+// says, so that it need not exist and starts are fast.
+func (f *scriptFlags) files(stdin io.Reader) (*shell.Files, error) {
+	loading := config.LoadOptions{EnvSubstitution: f.env}
+	if f.startup == "" && f.app == "" {
+		return &shell.Files{Root: f.root, Configuration: func() (shell.Configuration, error) {
+			found, err := readConfiguration("", "", loading)
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+				return shell.Configuration{}, nil
+			}
+			return found, err
+		}}, nil
+	}
+	startup := f.startup
+	if startup == "" {
+		startup = os.DevNull
+	}
+	if f.app == "-" {
+		loading.ReadFile = func(path string) ([]byte, error) {
+			if path == "-" {
+				return io.ReadAll(stdin)
+			}
+			return os.ReadFile(path)
+		}
+	}
+	found, err := readConfiguration(startup, f.app, loading)
+	return &shell.Files{Root: f.root, Configuration: func() (shell.Configuration, error) { return found, nil }}, err
+}
+
+// readConfiguration reads what the files of a configuration say of scripts; the
+// rest of them need only fit the schemas. With the null device for the startup
+// file there is none, and an empty app is where the startup file says.
+func readConfiguration(startup, app string, loading config.LoadOptions) (found shell.Configuration, err error) {
+	if startup != os.DevNull {
+		s, _, err := smtpd.LoadStartup(startup, loading)
+		if err != nil {
+			return found, err
+		}
+		found.Root = s.Scripting.RootPath
+		if app == "" {
+			app = s.Environment.AppConf
+		}
+	}
+	if app == "" {
+		return found, nil
+	}
+	running := new(smtpd.Running)
+	if _, err := config.Load(app, config.SMTPDApp, running, loading); err != nil {
+		return found, err
+	}
+	found.Files, err = running.Scripting.Contents()
+	return found, err
+}
+
+func isTerminal(r io.Reader) bool {
+	file, ok := r.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// converse holds an interactive session on the terminal.
+func converse(c *cobra.Command, o shell.Options) error {
+	history, err := shell.OpenHistory(historyPath())
+	if err != nil {
+		fmt.Fprintln(c.ErrOrStderr(), "hsh: history is not kept:", err)
+	}
+	defer history.Close()
+	fd := int(os.Stdin.Fd())
+	console := shell.Console{
+		Session: shell.NewSession(o),
+		History: history,
+		Terminal: struct {
+			io.Reader
+			io.Writer
+		}{os.Stdin, os.Stdout},
+		Raw: func() (func(), error) {
+			state, err := term.MakeRaw(fd)
+			return func() { _ = term.Restore(fd, state) }, err
+		},
+		Running: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return signal.NotifyContext(ctx, os.Interrupt)
+		},
+		Size: func() (int, int, error) { return term.GetSize(int(os.Stdout.Fd())) },
+	}
+	return console.Run(context.Background())
+}
+
+// historyPath returns where the lines of sessions are kept, "" when the user has
+// no home.
+func historyPath() string {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "posthaste", "hsh_history")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".local", "state", "posthaste", "hsh_history")
+}
