@@ -141,6 +141,9 @@ func (s *scanner) quoted() (out []byte) {
 	return out
 }
 
+// HasParams reports whether there is any parameter.
+func (v *Value) HasParams() bool { return len(v.params) > 0 }
+
 // Param returns the value of a parameter, whose name is in lower case: decoded
 // and joined from its sections (RFC 2231), with encoded words, which do not
 // belong there, decoded too. The form of RFC 2231 is preferred to a plain one;

@@ -85,6 +85,24 @@ func (e *edit) behind(start, count int64, before bool) bool {
 	return before || count > 0 && e.start > start // insertions at the same place
 }
 
+// Each walks the edits from front to back. The data must not be changed.
+func (p *Patch) Each(visit func(start, count int64, data []byte)) {
+	for _, e := range p.edits {
+		visit(e.start, e.count, e.data)
+	}
+}
+
+// Covers reports whether one edit replaces all of count bytes from start, or with
+// a count of zero, what stands on both sides of start.
+func (p *Patch) Covers(start, count int64) bool {
+	i := sort.Search(len(p.edits), func(i int) bool { return p.edits[i].start+p.edits[i].count > start })
+	if i == len(p.edits) {
+		return false
+	}
+	e := p.edits[i]
+	return e.start <= start && start+count <= e.start+e.count && (count > 0 || e.start < start)
+}
+
 // Size returns the size of a patched original of size bytes.
 func (p *Patch) Size(size int64) int64 {
 	for _, e := range p.edits {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -88,6 +89,26 @@ func TestRefused(t *testing.T) {
 	}
 	if _, err := p.Apply(strings.NewReader("01234")); !errors.Is(err, ErrRange) {
 		t.Errorf("beyond the end: %v", err)
+	}
+}
+
+func TestCovers(t *testing.T) {
+	p := new(Patch)
+	if err := errors.Join(p.Replace(2, 4, []byte("x")), p.Replace(6, 0, []byte("y")), p.Replace(8, 1, nil)); err != nil {
+		t.Fatal(err)
+	}
+	for span, want := range map[[2]int64]bool{
+		{2, 4}: true, {3, 1}: true, {3, 0}: true, {5, 1}: true, {8, 1}: true,
+		{1, 2}: false, {5, 2}: false, {2, 0}: false, {6, 0}: false, {6, 1}: false, {7, 3}: false, {9, 0}: false,
+	} {
+		if got := p.Covers(span[0], span[1]); got != want {
+			t.Errorf("%v: %v", span, got)
+		}
+	}
+	var starts []int64
+	p.Each(func(start, _ int64, _ []byte) { starts = append(starts, start) })
+	if !slices.Equal(starts, []int64{2, 6, 8}) {
+		t.Errorf("edits at %v", starts)
 	}
 }
 

@@ -125,14 +125,14 @@ func survey(body string) (f findings) {
 	return f
 }
 
-// fitsQuoted reports whether quoted-printable is readable and no longer than
-// base64, which is a third more: three bytes for each one escaped.
+// fitsQuoted reports whether quoted-printable serves better than base64, which
+// makes three bytes four: for data when it is no longer than that, for text also
+// when it is a little longer and can be read.
 func (f findings) fitsQuoted(text bool) bool {
-	escaped := f.escaped + f.bareCR
-	if !text {
-		escaped += f.bareLF
+	if text {
+		return (f.escaped+f.bareCR)*4 <= f.size
 	}
-	return escaped*6 <= f.size
+	return (f.escaped+f.bareCR+f.bareLF)*6 <= f.size
 }
 
 // Write writes body in the given encoding. In quoted-printable text, line ends
