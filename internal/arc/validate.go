@@ -29,8 +29,8 @@ const (
 type Options struct {
 	// Timeout is for all look-ups of a chain together. 0 means 10 s.
 	Timeout time.Duration
-	// MaxHeader is how many bytes of header Message reads; fields beyond are as
-	// if they were not there. 0 means 1 MB.
+	// MaxHeader is how many bytes of header Message reads. Chains of a message
+	// with more do not pass. 0 means 1 MB.
 	MaxHeader int
 }
 
@@ -72,6 +72,9 @@ func (r Result) Reason() string {
 // Method returns the result for an Authentication-Results field (RFC 8617 §10.2).
 func (r Result) Method() authres.Method {
 	m := authres.Method{Name: "arc", Result: string(r.Status), Reason: r.Reason()}
+	if r.Temporary() { // what our resolver had to say is nobody else's business
+		m.Reason = dkim.ErrUnavailable.Error()
+	}
 	if r.Status == Pass {
 		m.Comment = "i=" + strconv.Itoa(len(r.Chain.Sets))
 		m.Add("header", "oldest-pass", strconv.Itoa(r.Oldest))

@@ -125,6 +125,8 @@ func FuzzBody(f *testing.F) {
 func TestBodyNotWanted(t *testing.T) {
 	var b dkim.Body
 	b.Want(dkim.BodyHash{Hash: crypto.SHA256, Length: 5})
+	_, _ = b.Write([]byte("hello"))
+	b.Want(dkim.BodyHash{Hash: crypto.SHA1, Length: 5}) // too late
 	_ = b.Close()
 	for _, w := range []dkim.BodyHash{
 		{Hash: crypto.SHA256, Length: dkim.Whole},

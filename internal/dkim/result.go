@@ -57,7 +57,8 @@ type Result struct {
 	Uncovered int64
 }
 
-// Reason returns why the signature did not pass, as one line of text, or "".
+// Reason returns why the signature did not pass, as one line of text for our log,
+// or "".
 func (r Result) Reason() string {
 	if r.Err == nil {
 		return ""
@@ -72,7 +73,7 @@ func (r Result) Testing() bool { return r.Key != nil && r.Key.Testing }
 // Method returns the result for an Authentication-Results field (RFC 8601
 // §2.7.1).
 func (r Result) Method() authres.Method {
-	m := authres.Method{Name: "dkim", Result: string(r.Status), Reason: r.Reason(), Comment: r.comment()}
+	m := authres.Method{Name: "dkim", Result: string(r.Status), Reason: r.told(), Comment: r.comment()}
 	s := r.Signature
 	if s.Domain != "" {
 		m.Add("header", "d", s.Domain)
@@ -91,6 +92,16 @@ func (r Result) Method() authres.Method {
 		m.Add("header", "b", b[:min(len(b), 8)])
 	}
 	return m
+}
+
+// told is the reason for others to read, without what our resolver had to say.
+func (r Result) told() string {
+	for _, e := range []error{ErrUnavailable, ErrLookup} {
+		if errors.Is(r.Err, e) {
+			return e.Error()
+		}
+	}
+	return r.Reason()
 }
 
 // comment says what a reader should know of the key.

@@ -18,8 +18,8 @@ type VerifyOptions struct {
 	// MaxSignatures is how many signatures of a message are checked, from the
 	// top; the others are as if they were not there. 0 means 8.
 	MaxSignatures int
-	// MaxHeader is how many bytes of header Message reads; fields beyond are as
-	// if they were not there. 0 means 1 MB.
+	// MaxHeader is how many bytes of header Message reads. Signatures of a message
+	// with more do not pass. 0 means 1 MB.
 	MaxHeader int
 	// Timeout is for the look-up of one key. 0 means 5 s.
 	Timeout time.Duration

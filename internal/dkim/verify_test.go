@@ -159,6 +159,8 @@ func TestLookupErrors(t *testing.T) {
 	msg, _ := signed(t, dkim.Options{})
 	if r := verify(t, failing(true), []byte(msg))[0]; r.Status != dkim.TempError || !errors.Is(r.Err, dkim.ErrUnavailable) {
 		t.Errorf("%s", r.Method())
+	} else if m := r.Method(); m.Reason != "key unavailable" || !strings.Contains(r.Reason(), "server failure") {
+		t.Errorf("told %q, logged %q", m.Reason, r.Reason())
 	}
 	if r := verify(t, failing(false), []byte(msg))[0]; r.Status != dkim.PermError || !errors.Is(r.Err, dkim.ErrLookup) {
 		t.Errorf("%s", r.Method())

@@ -19,7 +19,6 @@ package dmarc
 
 import (
 	"context"
-	"strings"
 
 	"github.com/posthaste-mta/posthaste/internal/authres"
 )
@@ -90,7 +89,7 @@ type Result struct {
 	// Disposition is what the owner asks for this message: Accept unless Status
 	// is Fail.
 	Disposition Policy
-	Reason      string // why Status is Fail or an error, in a sentence
+	Reason      string // why Status is Fail or an error, for our log
 
 	From         string // the author's domain, in A-labels
 	Organization string // that domain's organization; "" when it was not needed
@@ -126,8 +125,11 @@ func (r Result) Method() authres.Method {
 	if r.Record != nil {
 		m.Comment = "p=" + string(r.Policy) + " dis=" + string(r.Disposition)
 	}
-	if r.Status != Pass && r.Status != None {
-		m.Reason = strings.Join(strings.Fields(r.Reason), " ")
+	switch r.Status {
+	case Fail, PermError:
+		m.Reason = r.Reason
+	case TempError: // what our resolver had to say is nobody else's business
+		m.Reason = "look-up failed"
 	}
 	if r.From != "" {
 		m.Add("header", "from", r.From)

@@ -55,7 +55,7 @@ const (
 // Result is what became of a check.
 type Result struct {
 	Status Status
-	// Reason says how the result came about, in a few words.
+	// Reason says how the result came about, in a few words for our log.
 	Reason string
 	// Domain is the domain that was checked, in A-labels, and "" if there was
 	// none that could be. DMARC aligns by it.
@@ -64,13 +64,18 @@ type Result struct {
 	// HELO name.
 	Sender string
 	Helo   string
+
+	lookup bool // the reason is an error of the resolver
 }
 
 // Method returns the result for an Authentication-Results field (RFC 8601
 // §2.7.2).
 func (r Result) Method() authres.Method {
 	m := authres.Method{Name: "spf", Result: string(r.Status)}
-	if r.Status == TempError || r.Status == PermError {
+	switch {
+	case r.lookup: // what our resolver had to say is nobody else's business
+		m.Reason = "look-up failed"
+	case r.Status == TempError || r.Status == PermError:
 		m.Reason = r.Reason
 	}
 	if r.Sender != "" {
@@ -124,7 +129,8 @@ func (c *Checker) Check(ctx context.Context, ip netip.Addr, helo, sender string)
 		spf.WithContext(ctx), spf.WithResolver(adaptor{c.resolver, ip.Is4()}),
 		spf.OverrideVoidLookupLimit(c.options.MaxVoid))
 	r.Status = Status(status)
-	r.Reason = reason(err)
+	r.Reason, r.lookup = reason(err)
+	r.lookup = r.lookup && (r.Status == TempError || r.Status == PermError)
 	return r
 }
 
@@ -157,15 +163,17 @@ func checkable(domain string) bool {
 	return true
 }
 
-func reason(err error) string {
+// reason puts what the library says into words, and tells whether that comes from
+// the resolver.
+func reason(err error) (text string, lookup bool) {
 	var dns *net.DNSError
 	switch {
 	case err == nil:
-		return "no mechanism matched"
+		return "no mechanism matched", false
 	case errors.As(err, &dns):
-		return dns.Err
+		return dns.Err, true
 	}
-	return err.Error()
+	return err.Error(), false
 }
 
 // adaptor shows a Resolver to the library, in the types of package net.

@@ -223,7 +223,7 @@ func TestIdentity(t *testing.T) {
 		{"x", `"a@b"@local.example`, spf.Fail, "local.example", `spf=fail smtp.mailfrom="\"a@b\"@local.example"`},
 		{"x", "@local.example", spf.Pass, "local.example", "spf=pass smtp.mailfrom=@local.example"},
 		{"x", "joe@Bücher.example", spf.Pass, "xn--bcher-kva.example", `spf=pass smtp.mailfrom="joe@Bücher.example"`},
-		{"x", "joe@slow.example", spf.TempError, "slow.example", `spf=temperror reason="server failure" smtp.mailfrom=joe@slow.example`},
+		{"x", "joe@slow.example", spf.TempError, "slow.example", `spf=temperror reason="look-up failed" smtp.mailfrom=joe@slow.example`},
 		{"x", "joe@broken.example", spf.PermError, "broken.example", `spf=permerror reason="record syntax error: \"ip4:300.1.1.1\"" smtp.mailfrom=joe@broken.example`},
 		{"x", "joe@void.example", spf.PermError, "void.example", `spf=permerror reason="void lookup limit reached" smtp.mailfrom=joe@void.example`},
 	} {
