@@ -150,7 +150,8 @@ type Class struct {
 
 	once    sync.Once
 	members map[string]*Member
-	initial []Value // of the declared properties
+	statics map[string]*Function // of Statics, which may have the name of a method
+	initial []Value              // of the declared properties
 }
 
 // Member is one thing that a class declares: a property or a method.
@@ -182,18 +183,20 @@ func (c *Class) Static(name string) *Function {
 	if m := c.Member(name); m != nil && m.Static {
 		return m.Function
 	}
-	return nil
+	return c.statics[name]
 }
 
 func (c *Class) index() {
 	if c.members == nil {
 		c.members = make(map[string]*Member, len(c.Methods)+len(c.Statics))
 	}
+	c.statics = make(map[string]*Function, len(c.Statics))
+	for _, b := range c.Statics {
+		c.statics[b.Name] = &Function{Builtin: b}
+		c.members[b.Name] = &Member{Name: b.Name, Function: c.statics[b.Name], Static: true}
+	}
 	for _, b := range c.Methods {
 		c.members[b.Name] = &Member{Name: b.Name, Function: &Function{Builtin: b}}
-	}
-	for _, b := range c.Statics {
-		c.members[b.Name] = &Member{Name: b.Name, Function: &Function{Builtin: b}, Static: true}
 	}
 }
 
