@@ -103,7 +103,7 @@ spool: { path: ` + p.spool() + ` }
 monitor: { listener: { address: 127.0.0.1, port: ` + monitor + ` } }
 `,
 		"smtpd-app.yaml": `version: "6.9"
-servers: [{ id: inbound, transport: out }]
+servers: [{ id: inbound, transport: out, phases: { eod: { hook: queue } } }]
 transportgroups:
   - id: default
     retry: { count: 30, intervals: [{ interval: 3600 }] }
@@ -112,6 +112,14 @@ queues:
   concurrency: { total: ` + strconv.Itoa(connections) + ` }
   pooling: { size: 1000 }
   shutdown: { timeout: 1 }
+scripting:
+  hooks:
+    eod:
+      - id: queue
+        data: |
+          foreach ($transaction["recipients"] as $r)
+              $arguments["mail"]->queue($transaction["senderaddress"], $r["address"], $r["transportid"]);
+          Accept();
 `,
 		"smtpd-delivery.yaml": `version: "6.9"
 delivery: { default: { pooling: { enabled: true, timeout: 10, transactions: 1000 } } }

@@ -49,6 +49,14 @@ transportgroups:
   - { id: all, retry: { count: 30, intervals: [ { interval: 3600 } ] }, dsn: { transport: out }, transports: [ { id: out } ] }
 resolver: { servers: [ "127.0.0.1:9" ] }
 queues: { shutdown: { timeout: 10 } }
+scripting:
+  hooks:
+    eod:
+      - id: relay
+        data: |
+          foreach ($transaction["recipients"] as $r)
+              $arguments["mail"]->queue($transaction["senderaddress"], $r["address"], $r["transportid"]);
+          Accept();
 `
 )
 
@@ -61,6 +69,7 @@ func newMTA(t testing.TB) *mta {
 	}
 	m.write("smtpd.yaml", fmt.Sprintf(startupYAML, portOf(m.smtp), m.socket(), m.path("tmp"), m.path("queue"), portOf(m.monitor)))
 	m.write("smtpd-app.yaml", runningYAML)
+	m.running("{}")
 	return m
 }
 
@@ -99,9 +108,32 @@ func (m *mta) lay(name, text string) {
 	m.t.Helper()
 	below, err := os.ReadFile(m.path(name))
 	must(m.t, err)
-	merged, err := yaml.Marshal(merge(m.decode(below), m.decode([]byte(text))))
+	values := merge(m.decode(below), m.decode([]byte(text)))
+	relayByScript(values)
+	merged, err := yaml.Marshal(values)
 	must(m.t, err)
 	m.write(name, string(merged))
+}
+
+// relayByScript gives every server without a script for the end of data the one
+// that queues: without it nothing is ever queued.
+func relayByScript(values map[string]any) {
+	servers, _ := values["servers"].([]any)
+	for _, s := range servers {
+		server, _ := s.(map[string]any)
+		if server == nil || server["transport"] == nil {
+			continue // of the startup file
+		}
+		merge(server, map[string]any{"phases": merge(
+			map[string]any{"eod": map[string]any{"hook": "relay"}}, section(server, "phases"))})
+	}
+}
+
+func section(values map[string]any, name string) map[string]any {
+	if inner, ok := values[name].(map[string]any); ok {
+		return inner
+	}
+	return map[string]any{}
 }
 
 func (m *mta) decode(text []byte) (values map[string]any) {

@@ -205,8 +205,6 @@ var queueArrivals = []arrival{
 		return []int{s.queue.Concurrency, s.courierOptions(new(Startup)).MaxConnections}
 	}, []int{7, 7}},
 	{"queues.maxmessages", "queues: { maxmessages: 7 }", func(s *snapshot) any { return s.queue.MaxMessages }, 7},
-	{"lists.remoteip", "lists: { remoteip: { relay: [192.0.2.0/24] } }",
-		ses(func(s *session.Settings) any { return s.Hooks.(session.Relay).Networks }), []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
 	{"addresses[].address", "addresses: [{ id: i, address: 192.0.2.7 }]", source(func(s delivery.Source) any { return s.Addr }), netip.MustParseAddr("192.0.2.7")},
 	{"addresses[].id", "addresses: [{ id: i, address: 192.0.2.7 }]", source(func(s delivery.Source) any { return s.ID }), "i"},
 	{"addresses[].hostname", "addresses: [{ id: i, address: 192.0.2.7, hostname: h.example }]", source(func(s delivery.Source) any { return s.Hostname }), "h.example"},

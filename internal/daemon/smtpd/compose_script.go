@@ -75,7 +75,7 @@ func (f *ScriptFile) read() ([]byte, error) {
 	return []byte(f.Data), nil
 }
 
-// hooks names the scripts of a server; nil when it has none.
+// hooks names the scripts of a server, by phase and for recipient domains.
 func (v *Server) hooks() (map[session.Phase]string, map[string]string) {
 	p := &v.Phases
 	named := map[session.Phase]string{}
@@ -91,14 +91,10 @@ func (v *Server) hooks() (map[session.Phase]string, map[string]string) {
 	return named, p.RcptTo.Hook.RecipientDomains
 }
 
-// sessionHooks are the scripts of a server, and for a server without any the
-// built-in relay for clients on this host and in listed networks.
+// sessionHooks are the scripts of a server. Where there are none the defaults
+// of the phases hold: without one for eod nothing is ever queued.
 func (c *snapshot) sessionHooks(v *Server) (session.Hooks, error) {
 	named, byDomain := v.hooks()
-	if len(named)+len(byDomain) == 0 {
-		networks, err := c.running.relayNetworks()
-		return session.Relay{Networks: networks}, err
-	}
 	return c.scripts.Session(script.Server{ID: v.ID, Hooks: named, RecipientDomains: byDomain})
 }
 

@@ -2,8 +2,6 @@ package smtpd
 
 import (
 	"crypto/tls"
-	"fmt"
-	"net/netip"
 
 	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/pki"
@@ -19,10 +17,6 @@ type serverSettings struct {
 	implicit ImplicitTLS
 	ptr      bool // look up the names of clients
 }
-
-// relayList is the list, among lists.remoteip, of the networks that may relay
-// besides loopback.
-const relayList = "relay"
 
 // serverSettings composes those of one server. What all of them share is filled
 // in by the caller.
@@ -118,23 +112,6 @@ func (c ServerConcurrency) limits() server.Limits {
 		l.Networks = append(l.Networks, server.NetworkLimit{Network: n.Network, Limit: n.Limit})
 	}
 	return l
-}
-
-// relayNetworks reads the list of networks that may relay.
-func (r *Running) relayNetworks() ([]netip.Prefix, error) {
-	var out []netip.Prefix
-	for _, text := range r.Lists["remoteip"][relayList] {
-		p, err := netip.ParsePrefix(text)
-		if err != nil {
-			ip, errAddr := netip.ParseAddr(text)
-			if errAddr != nil {
-				return nil, fmt.Errorf("lists.remoteip.%s: %q is neither an IP address nor a network", relayList, text)
-			}
-			p = netip.PrefixFrom(ip, ip.BitLen())
-		}
-		out = append(out, p)
-	}
-	return out, nil
 }
 
 // peer turns what the server knows of a client into what a session wants.

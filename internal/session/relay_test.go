@@ -8,9 +8,9 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/envelope"
 )
 
-// Relay are the hooks of a server that relays for its own network and has no
-// scripts: they take mail from clients on this host and in Networks, and queue
-// every recipient to the transport of the server. Others may not relay.
+// Relay are hooks as a small site would script them: they take mail from clients
+// on this host and in Networks, and queue every recipient to the transport of
+// the server. Others may not relay.
 type Relay struct {
 	Defaults
 	Networks []netip.Prefix
