@@ -103,5 +103,14 @@ func appendReply(b []byte, out *delivery.Outcome) []byte {
 		b = append(b, out.Stage.String()...)
 		b = append(b, ')')
 	}
+	// What is wrong on our side is for the operator; the reply, which the sender
+	// may see, does not say it.
+	if out.Kind == delivery.KindConfig && out.Err != nil {
+		if cause := out.Err.Error(); !strings.HasSuffix(text, strings.TrimPrefix(cause, "delivery: ")) {
+			b = append(b, " ("...)
+			b = append(b, cause...)
+			b = append(b, ')')
+		}
+	}
 	return b
 }

@@ -65,11 +65,19 @@ func TestAttemptLines(t *testing.T) {
 	events.Attempted(v, &delivery.Outcome{
 		Status: delivery.Failed, Stage: delivery.StageResolve, Err: errors.New("dns: no such domain"),
 	}, queue.Conclusion{Action: "bounced"})
+	for _, cause := range []string{"spool: body in 00000000.seg: corrupt record", "delivery: the message cannot be read"} {
+		events.Attempted(v, &delivery.Outcome{
+			Status: delivery.Deferred, Stage: delivery.StageMail, Kind: delivery.KindConfig, Err: errors.New(cause),
+			Reply: smtp.NewReply(451, smtp.EnhancedCode{4, 3, 0}, "the message cannot be read"),
+		}, queue.Conclusion{Action: "deferred", Next: next})
+	}
 	events.Failed(errors.New("queue: report could not be stored"))
 	log.expect(t,
 		"INFO [abcd0000-0000-0000-0000-000000000000] delivered <joe@example.net> by mx.example.net [192.0.2.1]:25 (TLSv1.3) in 31ms: 250 2.0.0 Ok",
 		"INFO [abcd0000-0000-0000-0000-000000000000] deferred <joe@example.net> until 2026-01-02 15:04:05 (retry 2): 451 4.7.1 Slow down (in reply to MAIL)",
 		"INFO [abcd0000-0000-0000-0000-000000000000] bounced <joe@example.net>: dns: no such domain",
+		"INFO [abcd0000-0000-0000-0000-000000000000] deferred <joe@example.net> until 2026-01-02 15:04:05 (retry 2): 451 4.3.0 the message cannot be read (spool: body in 00000000.seg: corrupt record)",
+		"INFO [abcd0000-0000-0000-0000-000000000000] deferred <joe@example.net> until 2026-01-02 15:04:05 (retry 2): 451 4.3.0 the message cannot be read",
 		"ERROR queue: report could not be stored",
 	)
 }
