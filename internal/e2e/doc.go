@@ -2,12 +2,13 @@
 // they can see: sockets, files, exit codes and lines of text. It holds nothing
 // but tests.
 //
-// The binary is built once per run, without cgo. Each test writes a folder of
-// configuration, starts the programs that it needs on ports of its own, and
-// ends them by their process ids. The far end of deliveries is package sink
-// within the test, so that a test sees each message that arrives. Nothing is
-// waited for with fixed sleeps: a test polls for the event until its patience
-// ends, and then shows what the programs wrote.
+// The binary is built once per run, without cgo, or with the race detector when
+// the tests run with it. Each test writes a folder of configuration, starts the
+// programs that it needs on ports of its own, and ends them by their process
+// ids. The far end of deliveries is package sink within the test, so that a test
+// sees each message that arrives. Nothing is waited for with fixed sleeps: a
+// test polls for the event until its patience ends, and then shows what the
+// programs wrote.
 //
 // One test, with everything it says:
 //

@@ -12,6 +12,9 @@ import (
 // binary is the path of the program under test.
 var binary string
 
+// buildMode is the environment that it is built in.
+var buildMode = []string{"CGO_ENABLED=0"}
+
 func TestMain(m *testing.M) {
 	if os.Getenv(activateEnv) != "" {
 		activate()
@@ -29,7 +32,7 @@ func buildAndRun(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "posthaste")
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "../../cmd/posthaste")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Env = append(os.Environ(), buildMode...)
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
 		return fail(err)

@@ -216,6 +216,7 @@ func TestXCLIENT(t *testing.T) {
 	c.ehlo()
 	c.say("MAIL FROM:<a@example.org>", "250")
 	c.say("RCPT TO:<b@example.net>", "5")
+	c.say("QUIT", "221")
 	m.waitFor("client.example [192.0.2.7]")
 
 	m.running(serverYAML("extensions: { xclient: [ 192.0.2.0/24 ] }"))
@@ -242,6 +243,7 @@ func TestRelay(t *testing.T) {
 		c.ehlo()
 		c.say("MAIL FROM:<a@example.org>", "250")
 		c.say("RCPT TO:<b@example.net>", want)
+		c.say("QUIT", "221")
 	}
 	m.stop()
 }
