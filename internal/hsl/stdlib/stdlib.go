@@ -14,39 +14,78 @@
 package stdlib
 
 import (
+	"os"
 	"slices"
 
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/array"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/certificate"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/charset"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/cipher"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/clock"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/codec"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/container"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/data"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/digest"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/engine"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/ffi"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/file"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/kind"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/mailtext"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/network"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/number"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/pattern"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/shared"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/socket"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/system"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/text"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/web"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 )
 
 // Options are what the library needs of the program around it. All are
 // optional.
 type Options struct {
+	// System is what scripts learn of the host, whose own name is taken when
+	// there is none, and their way to the system log.
+	System system.Options
+	// Files are what the class File opens.
+	Files file.Store
+	// Keys are the certificates and private keys that scripts name.
+	Keys certificate.Keyring
 	// Resolver answers dns_query.
 	Resolver network.Resolver
+	// Web is what http needs besides.
+	Web web.Options
+	// Engine are the parts of the program that scripts may steer.
+	Engine engine.Options
 }
 
 // New returns the library. It is immutable and safe for concurrent use; a
 // program with new Options makes a new one.
 func New(o Options) *value.Library {
+	if o.System.Hostname == "" {
+		o.System.Hostname, _ = os.Hostname() // "" if the system will not say
+	}
+	if o.Web.Identities == nil {
+		o.Web.Identities = o.Keys
+	}
 	builtins := slices.Concat(
-		kind.Builtins(), text.Builtins(), array.Builtins(), number.Builtins(), digest.Builtins(),
-		codec.Builtins(), data.Builtins(), clock.Builtins(), network.Builtins(),
+		kind.Builtins(), text.Builtins(), array.Builtins(), number.Builtins(), digest.Builtins(), cipher.Builtins(o.Keys),
+		certificate.Builtins(o.Keys), codec.Builtins(), data.Builtins(), clock.Builtins(), network.Builtins(), mailtext.Builtins(),
+		pattern.Builtins(), shared.Builtins(), system.Builtins(o.System), web.Builtins(o.Web), engine.Builtins(o.Engine),
 	)
 	if o.Resolver != nil {
 		builtins = append(builtins, network.Resolving(o.Resolver)...)
 	}
+	builtins = append(builtins, legacy(builtins)...)
+	if o.Files != nil {
+		builtins = append(builtins, file.Legacy(o.Files)...)
+	}
+	classes := slices.Concat(
+		[]*value.Class{value.ExceptionClass, file.Class(o.Files), ffi.Class()},
+		container.Classes(), charset.Classes(), certificate.Classes(), socket.Classes(o.Keys),
+	)
 	return value.NewLibrary(nil, value.Declarations{
-		Builtins: builtins,
-		Classes:  []*value.Class{value.ExceptionClass},
+		Builtins: builtins, Classes: classes, Loaders: loaders(), Pattern: pattern.Compile,
 	})
 }

@@ -50,7 +50,7 @@ func Builtins() []*value.Builtin {
 			`echo xtext_decode("a+2Bb"); // a+b`, xtextDecode),
 		declare.Function("mimeword_encode(string string) string",
 			"Returns the text as encoded words (RFC 2047) in UTF-8 if it holds anything but printable ASCII, and as it is otherwise.",
-			`echo mimeword_encode("grüß"); // =?UTF-8?Q?gr=C3=BC=C3=9F?=`, wordEncode),
+			`echo mimeword_encode("grüß"); // =?UTF-8?q?gr=C3=BC=C3=9F?=`, wordEncode),
 		declare.Function("mimeword_decode(string string) string",
 			"Returns the text with encoded words (RFC 2047) decoded to UTF-8. Malformed words stay as they are; an unknown character set is read as Windows-1252.",
 			`echo mimeword_decode("=?ISO-8859-1?Q?gr=FC=DF?="); // grüß`, wordDecode),
@@ -78,7 +78,7 @@ func base32Decode(c *value.Call) (value.Value, error) {
 	text := strings.ToUpper(strings.TrimRight(c.Str(0), "="))
 	b, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(text)
 	if err != nil {
-		return value.None, nil //nolint:nilerr // none says so
+		return value.None, nil // none says so
 	}
 	return declare.Bytes(c, b)
 }

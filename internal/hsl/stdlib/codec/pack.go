@@ -167,7 +167,7 @@ func (p *packer) digits(text string, count int) error {
 }
 
 func (p *packer) number(code byte, f float64) {
-	n := wrap(f)
+	n := value.Int32(f) // modulo 2^32, as the bit operators do
 	switch code {
 	case 'C':
 		p.b = append(p.b, byte(n))
@@ -184,10 +184,4 @@ func (p *packer) number(code byte, f float64) {
 	case 'E':
 		p.b = binary.BigEndian.AppendUint64(p.b, math.Float64bits(f))
 	}
-}
-
-// wrap converts to 32 bits modulo 2^32, as the bit operators do.
-func wrap(f float64) uint32 {
-	f = math.Mod(math.Trunc(f), 1<<32)
-	return uint32(int64(f)) // of NaN and infinities Mod makes NaN, which is some number
 }

@@ -83,14 +83,14 @@ func uncompress(c *value.Call) (value.Value, error) {
 	}
 	r, err := format.reader(strings.NewReader(c.Str(0)))
 	if err != nil {
-		return value.None, nil //nolint:nilerr // none says so
+		return value.None, nil // none says so
 	}
 	b, err := inflate(c, r)
 	if value.Uncatchable(err) {
 		return value.None, err
 	}
 	if err != nil {
-		return value.None, nil //nolint:nilerr // none says so
+		return value.None, nil // none says so
 	}
 	return value.String(string(b)), nil
 }

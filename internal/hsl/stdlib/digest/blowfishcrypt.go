@@ -24,7 +24,7 @@ func blowfishCrypt(key, setting string, spend func() error) (string, error) {
 	secret = secret[:min(len(secret), 72)]
 	cipher, err := blowfish.NewSaltedCipher(secret, salt)
 	if err != nil {
-		return "", nil //nolint:nilerr // no salt of this method
+		return "", nil // no salt of this method
 	}
 	for range uint64(1) << cost {
 		if err := spend(); err != nil {

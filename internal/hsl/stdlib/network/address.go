@@ -66,7 +66,7 @@ func includes(c *value.Call) (value.Value, error) {
 func toBinary(c *value.Call) (value.Value, error) {
 	a, err := netip.ParseAddr(c.Str(0))
 	if err != nil || a.Zone() != "" {
-		return value.None, nil //nolint:nilerr // none says so
+		return value.None, nil // none says so
 	}
 	return value.Bytes(a.AsSlice()), nil
 }

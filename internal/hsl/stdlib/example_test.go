@@ -1,0 +1,68 @@
+package stdlib_test
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/posthaste-mta/posthaste/internal/hsl"
+	"github.com/posthaste-mta/posthaste/internal/hsl/value"
+)
+
+// comment is the output that an example says it has, at the end of a line.
+var comment = regexp.MustCompile(`(?m)[;}] // (.*)$`)
+
+// TestExamples runs the example of each builtin and compares what it prints with
+// its comments.
+func TestExamples(t *testing.T) {
+	library := newLibrary(t)
+	for b := range library.Builtins() {
+		if b.Deprecated == "" {
+			testExample(t, library, b)
+		}
+	}
+	for c := range library.Classes() {
+		if c.Constructor != nil {
+			testExample(t, library, c.Constructor)
+		}
+	}
+}
+
+func testExample(t *testing.T, library *value.Library, b *value.Builtin) {
+	if b.Example == "" {
+		if !without[b.Name] {
+			t.Errorf("%s has no example", b.Name)
+		}
+		return
+	}
+	var want []string
+	for _, m := range comment.FindAllStringSubmatch(b.Example, -1) {
+		want = append(want, m[1])
+	}
+	got, err := run(t.Context(), library, b.Example)
+	if err != nil {
+		t.Errorf("%s: %s: %v", b.Name, b.Example, err)
+	} else if got != strings.Join(want, "\n") {
+		t.Errorf("%s: %s\n got %s", b.Name, b.Example, got)
+	}
+}
+
+// without are the builtins whose examples would need more than a line: a peer,
+// or a queue with something in it.
+var without = map[string]bool{
+	"TLSSocket": true, "queue_suspend": true, "queue_policy": true, "queue_policy_delete": true, "queue_quota": true,
+	"server_concurrency": true, "metrics_increment": true, "metrics_decrement": true, "metrics_set": true, "metrics_get": true, "spf_query": true,
+	"Exception": true,
+}
+
+// run compiles and runs a script and returns what it prints, line by line.
+func run(ctx context.Context, library *value.Library, text string) (string, error) {
+	program, err := hsl.Compile("example", text, hsl.Options{Library: library})
+	if err != nil {
+		return "", err
+	}
+	var lines []string
+	_, err = program.Run(ctx, hsl.Execution{Setup: value.Setup{Echo: func(s string) { lines = append(lines, s) }}})
+	return strings.Join(lines, "\n"), err
+}
