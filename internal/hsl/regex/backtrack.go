@@ -52,7 +52,8 @@ func (m *machine) broken() error {
 
 // verb acts on a verb that was backtracked onto. It says whether this start has
 // failed for good. A call or a condition has failed, a negative assertion has
-// succeeded; a positive assertion lets verbs out.
+// succeeded; a positive assertion lets verbs out except (*THEN), and every
+// assertion lets (*SKIP:name) out, as in PCRE2.
 func (m *machine) verb(in *inst, pos int) (v verdict, over bool) {
 	if in.op == opSkipTo {
 		if pos = m.marked(in.text); pos < 0 {
@@ -65,7 +66,7 @@ func (m *machine) verb(in *inst, pos int) (v verdict, over bool) {
 			break
 		}
 		around := &m.insts[m.stack[context+framePC]]
-		if around.op == opCall || around.y != nowhere {
+		if around.op == opCall || in.op == opThen || around.y != nowhere && in.op != opSkipTo {
 			m.sp = int(context) + m.frame
 			return failed, false
 		}

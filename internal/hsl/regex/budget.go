@@ -15,6 +15,10 @@ type Budget struct {
 	Stop func() error
 	// Used grows by the instructions that were taken.
 	Used int64
+
+	// eager lets matches remember failures from the first step on: the answers
+	// must be the same, as a test finds out.
+	eager bool
 }
 
 // What a match may cost if the caller does not say.
@@ -35,6 +39,15 @@ func (b *Budget) memory() int {
 		return DefaultMemory
 	}
 	return b.Memory
+}
+
+// patience is how many steps a match takes before it begins to remember which
+// choices have failed. Most matches need fewer.
+func (b *Budget) patience(length int) int64 {
+	if b != nil && b.eager {
+		return 0
+	}
+	return 64 + 4*int64(length)
 }
 
 func (b *Budget) stop() error {

@@ -7,11 +7,12 @@ import (
 )
 
 // looked ends the assertion that we are in, which has matched: it is forgotten
-// how, unless it may be entered again. It returns where to go on, or nowhere.
-func (m *machine) looked() (pc int32, pos int) {
+// how, unless it may be entered again and did not end by (*ACCEPT). It returns
+// where to go on, or nowhere.
+func (m *machine) looked(forGood bool) (pc int32, pos int) {
 	f := m.stack[m.context : int(m.context)+m.frame]
 	in := &m.insts[f[framePC]]
-	if in.mode != lazy {
+	if forGood || in.mode != lazy {
 		m.sp = int(m.context)
 	}
 	if in.y != nowhere {

@@ -383,12 +383,7 @@ func (e *emitter) atomic(a atomic) {
 
 // look writes an assertion that goes on behind itself, or fails.
 func (e *emitter) look(l *look) {
-	outer := e.then
-	if l.negative {
-		e.then = 0
-	}
 	pc := e.assertion(l)
-	e.then = outer
 	e.insts[pc].x, e.insts[pc].y = e.here(), nowhere
 	if l.negative {
 		e.insts[pc].x, e.insts[pc].y = nowhere, e.here()
@@ -402,6 +397,8 @@ func (e *emitter) assertion(l *look) int32 {
 		in.mode = lazy
 	}
 	pc := e.add(in)
+	outer := e.then
+	e.then = 0
 	e.once++
 	body := l.body
 	if l.behind {
@@ -409,6 +406,7 @@ func (e *emitter) assertion(l *look) int32 {
 	}
 	e.node(body)
 	e.once--
+	e.then = outer
 	e.add(inst{op: opLookEnd})
 	return pc
 }
@@ -435,10 +433,7 @@ func (e *emitter) conditional(c *conditional) {
 	case testRecursion:
 		test = e.add(inst{op: opIfCall, n: int32(t.number)})
 	case testAssert:
-		outer := e.then
-		e.then = 0
 		test = e.assertion(t.assert)
-		e.then = outer
 		e.insts[test].x = e.here()
 	case testAlways:
 		e.node(c.yes)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,6 +26,8 @@ func (g *generator) pick(of ...string) string { return of[g.IntN(len(of))] }
 
 func (g *generator) maybe(percent int) bool { return g.IntN(100) < percent }
 
+var refers = regexp.MustCompile(`\\\?GROUP|\\g\?|\\g\{|\(\?\(\?GROUP|\(\?P=|\\k`)
+
 // pattern returns a whole pattern.
 func (g *generator) pattern() string {
 	g.groups, g.depth, g.names, g.behind = 0, 0, nil, 0
@@ -32,6 +35,9 @@ func (g *generator) pattern() string {
 	if strings.Contains(p, "(*SKIP:m)") {
 		// Where there is no such mark, PCRE2 10.42 gives up anchored patterns.
 		p = "(*MARK:m)" + p
+	}
+	if calls.MatchString(p) && refers.MatchString(p) {
+		return g.pattern() // see calls: what was left over may be referred to
 	}
 	// References are written as \g{?} and resolved here, when it is known how
 	// many groups there are.

@@ -113,6 +113,9 @@ func (m *machine) prepare(re *Pattern, b *Budget, subject string, from int, o op
 	if m.utf && !o.valid && !utf8.ValidString(subject) {
 		return ErrUTF8
 	}
+	if m.utf && from < len(subject) && !utf8.RuneStart(subject[from]) {
+		return ErrUTF8
+	}
 	m.frame = frameState + m.slots
 	if cap(m.state) < m.slots {
 		m.state = make([]int32, m.slots)
@@ -123,9 +126,9 @@ func (m *machine) prepare(re *Pattern, b *Budget, subject string, from int, o op
 	if s := m.bounds.steps; s > 0 {
 		m.left = min(m.left, s)
 	}
-	m.bounded = true
 	m.memory.stride = 0
-	m.patience = patience(len(subject) - from)
+	m.patience = b.patience(len(subject) - from)
+	m.bounded = !m.linear || m.keys > 0 && !m.canRemember()
 	m.refuel(int(min(quantum, m.patience, m.left)))
 	return nil
 }
@@ -163,9 +166,8 @@ func (m *machine) report(caps []int) {
 
 // seek looks for the next start, window by window, so that it can be stopped.
 func (m *machine) seek(s *start, pos int) (int, error) {
-	const window = 1 << 16
 	for {
-		end := min(len(m.subject), pos+window+len(s.prefix))
+		end := min(len(m.subject), pos+window+s.overlap)
 		next := s.seek(m.subject, pos, end)
 		stop := next
 		if next < 0 {
@@ -177,7 +179,7 @@ func (m *machine) seek(s *start, pos int) (int, error) {
 		if next >= 0 || end == len(m.subject) {
 			return next, nil
 		}
-		pos = end - max(len(s.prefix)-1, 0)
+		pos = end - s.overlap
 	}
 }
 
@@ -201,7 +203,7 @@ func (m *machine) refill() error {
 	if err := m.budget.stop(); err != nil {
 		return err
 	}
-	if m.patience <= 0 && m.keys > 0 && m.memory.stride == 0 {
+	if m.patience <= 0 && m.memory.stride == 0 && m.canRemember() {
 		m.remember()
 	}
 	if m.bounded && m.left <= 0 {

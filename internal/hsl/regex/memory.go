@@ -11,26 +11,25 @@ type memory struct {
 	stride int // positions that each key has, 0 while nothing is remembered
 }
 
-// patience is how many steps are taken before the memory is used. Most matches
-// need fewer.
-func patience(length int) int64 { return 64 + 4*int64(length) }
+// canRemember says whether the pattern has keys and the budget room for them.
+func (m *machine) canRemember() bool {
+	return m.keys > 0 && m.memoryWords() <= m.budget.memory()/8
+}
 
-// remember begins to use the memory, if the budget allows for it.
+func (m *machine) memoryWords() int {
+	return (m.keys*(len(m.subject)-m.from+1) + 63) / 64
+}
+
+// remember begins to use the memory.
 func (m *machine) remember() {
-	stride := len(m.subject) - m.from + 1
-	words := (m.keys*stride + 63) / 64
-	if words*8 > m.budget.memory() {
-		m.patience = 1 << 62
-		return
-	}
+	words := m.memoryWords()
 	if cap(m.memory.bits) < words {
 		m.memory.bits = make([]uint64, words)
 	} else {
 		m.memory.bits = m.memory.bits[:words]
 		clear(m.memory.bits)
 	}
-	m.memory.stride = stride
-	m.bounded = !m.linear
+	m.memory.stride = len(m.subject) - m.from + 1
 }
 
 func (r *memory) release() {

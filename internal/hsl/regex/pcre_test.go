@@ -47,6 +47,10 @@ func (q question) ours(b *Budget) (a answer) {
 		caps := make([]int, 2*re.Groups()+2)
 		matched, err := re.Find(b, subject, 0, caps)
 		a.matches = append(a.matches, spell(matched, err, caps))
+		again := make([]int, len(caps))
+		if eager, err := re.Find(&Budget{eager: true}, subject, 0, again); spell(eager, err, again) != a.matches[len(a.matches)-1] {
+			a.matches[len(a.matches)-1] += " (but with memory " + spell(eager, err, again) + ")"
+		}
 		brief, briefErr := re.Match(b, subject)
 		if brief != matched || briefErr != err {
 			a.matches[len(a.matches)-1] += fmt.Sprintf(" (but Match says %v, %v)", brief, briefErr)
@@ -230,7 +234,7 @@ func padded(theirs, ours string) string {
 // calls finds subroutine calls. After one returns, PCRE2 10.42 may still show
 // captures from inside of it, which its documentation excludes, so that only the
 // whole match can be compared.
-var calls = regexp.MustCompile(`\(\?R|\(\?&|\(\?\d|\\g<`)
+var calls = regexp.MustCompile(`\(\?R|\(\?&|\(\?\d|\\g<|\(\?\?GROUP`)
 
 // span2 cuts the spelling of a match down to its first two offsets.
 func span2(match string) string {

@@ -9,8 +9,10 @@ type start struct {
 	prefix   string // every match begins with it
 	required string // every match has it somewhere
 	least    int    // every match has at least as many bytes
-	one, two byte   // the only bytes that a match begins with
+	one      byte   // the only byte that a match begins with
 	first    *table // the bytes that a match begins with
+	filter   *filter
+	overlap  int // bytes that are looked at beyond the first
 	utf      bool
 }
 
@@ -23,8 +25,8 @@ const (
 	whereLine         // there and behind newlines
 	wherePrefix       // where prefix stands
 	whereByte         // where one stands
-	whereEither       // where one or two stands
 	whereFirst        // where first has the byte
+	whereFilter       // where filter lets through
 )
 
 // newStart works out a tree. The first bytes come from its program.
@@ -47,9 +49,12 @@ func newStart(t *tree, first *table) start {
 	case !f.verb && !f.refers && dotStarLine(opening(t.root)):
 		s.where = whereLine
 	case len(s.prefix) > 1:
-		s.where = wherePrefix
+		s.where, s.overlap = wherePrefix, len(s.prefix)-1
 	default:
 		s.byFirst()
+		if !f.accept && !f.verb && s.where != whereByte {
+			s.byFilter(t.root)
+		}
 	}
 	if !f.accept && s.where != whereFrom && s.prefix == "" {
 		s.required = requiredOf(t.root)
@@ -86,13 +91,15 @@ func (s *start) byFirst() {
 			bytes = append(bytes, byte(b))
 		}
 	}
-	switch len(bytes) {
-	case 1:
+	s.where = whereFirst
+	if len(bytes) == 1 {
 		s.where, s.one = whereByte, bytes[0]
-	case 2:
-		s.where, s.one, s.two = whereEither, bytes[0], bytes[1]
-	default:
-		s.where = whereFirst
+	}
+}
+
+func (s *start) byFilter(root node) {
+	if f := newFilter(root, s.utf); f != nil {
+		s.where, s.filter, s.overlap = whereFilter, f, f.width-1
 	}
 }
 
@@ -255,13 +262,8 @@ func (s *start) seek(subject string, pos, end int) int {
 		return found(strings.IndexByte(window[pos:], s.one), pos)
 	case wherePrefix:
 		return found(strings.Index(window[pos:], s.prefix), pos)
-	case whereEither:
-		for ; pos < end; pos++ {
-			if b := window[pos]; b == s.one || b == s.two {
-				return pos
-			}
-		}
-		return -1
+	case whereFilter:
+		return s.filter.seek(window, pos, end)
 	case whereFirst:
 		for ; pos < end; pos++ {
 			if s.first[window[pos]] != 0 {

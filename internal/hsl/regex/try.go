@@ -153,7 +153,7 @@ func (m *machine) try(start int) (verdict, error) {
 			pc++
 			continue
 		case opLookEnd:
-			if pc, pos = m.looked(); pc != nowhere {
+			if pc, pos = m.looked(false); pc != nowhere {
 				continue
 			}
 		case opBack:
@@ -192,7 +192,7 @@ func (m *machine) try(start int) (verdict, error) {
 					pc = m.returned(true)
 					continue
 				}
-				if pc, pos = m.looked(); pc != nowhere {
+				if pc, pos = m.looked(true); pc != nowhere {
 					continue
 				}
 			} else if m.ends(start, pos) {

@@ -62,7 +62,8 @@ func (re *Pattern) Match(b *Budget, subject string) (bool, error) {
 }
 
 // Find looks for the first match that begins at from or later. The text before
-// from is seen by lookbehinds and anchors. It fills caps with the offsets of the
+// from is seen by lookbehinds and anchors; in UTF-8 mode from must not be inside
+// of a character. It fills caps with the offsets of the
 // match and its groups, two each, -1 for a group that did not take part; caps
 // may be shorter than 2+2*Groups or nil.
 func (re *Pattern) Find(b *Budget, subject string, from int, caps []int) (bool, error) {
