@@ -28,6 +28,7 @@ var programs = []program{
 	{"ctl", []string{"halonctl", "phctl"}, newCtlCommand},
 	{"config", []string{"halonconfig", "phconfig"}, newConfigCommand},
 	{"hsh", nil, newHSHCommand},
+	{"hsl-lint", nil, newHSLLintCommand},
 	{"sink", nil, newSinkCommand},
 	{"source", nil, newSourceCommand},
 }
@@ -47,6 +48,9 @@ type coded struct {
 
 func (c coded) Unwrap() error { return c.error }
 
+// errSaid ends a program whose output says already what is wrong.
+var errSaid = errors.New("see above")
+
 // withCode makes err end the program with code.
 func withCode(code int, err error) error { return coded{err, code} }
 
@@ -62,6 +66,9 @@ func run(args []string) int {
 	ran, err := cmd.ExecuteC()
 	if err == nil {
 		return 0
+	}
+	if errors.Is(err, errSaid) {
+		return exitCodeOf(err)
 	}
 	text := err.Error()
 	if !strings.HasPrefix(text, ran.Name()+": ") {

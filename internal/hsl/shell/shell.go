@@ -42,14 +42,18 @@ type Options struct {
 // argv is the variable that holds what a script was called with.
 const argv = "argv"
 
+// Library returns what scripts find that are run here: base, and $argv.
+func Library(base *value.Library) *value.Library {
+	return value.NewLibrary(base, value.Declarations{Variables: []*value.Variable{
+		{Name: argv, Type: value.ArrayType, Doc: "name of the script, and the arguments behind it on the command line"},
+	}})
+}
+
 // Script compiles and runs a script. It finds arguments in $argv, behind its own
 // name. The error is an hsl.Errors for mistakes in the source, otherwise as of
 // hsl.Program.Run.
 func Script(ctx context.Context, name, text string, arguments []string, o Options) error {
-	library := value.NewLibrary(o.Library, value.Declarations{Variables: []*value.Variable{
-		{Name: argv, Type: value.ArrayType, Doc: "name of the script, and the arguments behind it on the command line"},
-	}})
-	p, err := hsl.Compile(name, text, hsl.Options{Library: library, Loader: o.Loader})
+	p, err := hsl.Compile(name, text, hsl.Options{Library: Library(o.Library), Loader: o.Loader})
 	if err != nil {
 		return err
 	}
