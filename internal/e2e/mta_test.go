@@ -51,6 +51,15 @@ resolver: { servers: [ "127.0.0.1:9" ] }
 queues: { shutdown: { timeout: 10 } }
 scripting:
   hooks:
+    rcptto:
+      - id: relay
+        data: |
+          if (!isset($connection["remoteip"]))
+              Accept(); // a process on this host
+          foreach (["127.0.0.0/8", "::1"] as $network)
+              if (inet_includes($connection["remoteip"], $network))
+                  Accept();
+          Reject("relaying denied", ["reply_codes" => ["code" => 550, "enhanced" => [5, 7, 1]]]);
     eod:
       - id: relay
         data: |
@@ -115,8 +124,9 @@ func (m *mta) lay(name, text string) {
 	m.write(name, string(merged))
 }
 
-// relayByScript gives every server without a script for the end of data the one
-// that queues: without it nothing is ever queued.
+// relayByScript gives every server without scripts of its own those that relay
+// for this host and 192.0.2.0/24: without one for the end of data nothing is
+// ever queued.
 func relayByScript(values map[string]any) {
 	servers, _ := values["servers"].([]any)
 	for _, s := range servers {
@@ -125,7 +135,8 @@ func relayByScript(values map[string]any) {
 			continue // of the startup file
 		}
 		merge(server, map[string]any{"phases": merge(
-			map[string]any{"eod": map[string]any{"hook": "relay"}}, section(server, "phases"))})
+			map[string]any{"rcptto": map[string]any{"hook": "relay"}, "eod": map[string]any{"hook": "relay"}},
+			section(server, "phases"))})
 	}
 }
 

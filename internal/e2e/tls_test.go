@@ -212,12 +212,12 @@ func TestXCLIENT(t *testing.T) {
 	m.start()
 	c := dial(t, m.smtp)
 	expectOffered(t, c.ehlo(), "XCLIENT", true)
-	c.say("XCLIENT ADDR=192.0.2.7 NAME=client.example HELO=client.example", "220")
+	c.say("XCLIENT ADDR=198.51.100.7 NAME=client.example HELO=client.example", "220")
 	c.ehlo()
 	c.say("MAIL FROM:<a@example.org>", "250")
 	c.say("RCPT TO:<b@example.net>", "5")
 	c.say("QUIT", "221")
-	m.waitFor("client.example [192.0.2.7]")
+	m.waitFor("client.example [198.51.100.7]")
 
 	m.running(serverYAML("extensions: { xclient: [ 192.0.2.0/24 ] }"))
 	m.reload()
@@ -227,14 +227,17 @@ func TestXCLIENT(t *testing.T) {
 	m.stop()
 }
 
-// TestRelay takes mail of listed networks and of nobody else. XCLIENT lends the
-// test an address.
+// TestRelay takes mail of the networks that a script lists and of nobody else.
+// XCLIENT lends the test an address.
 func TestRelay(t *testing.T) {
 	t.Parallel()
 	far := newFarEnd(t, sink.Options{})
 	m := newRelay(t, far.Addr())
 	m.running(serverYAML("extensions: { xclient: [ 127.0.0.1/32 ] }"))
-	m.running("lists: { remoteip: { relay: [ 192.0.2.0/24, '2001:db8::7' ] } }")
+	m.running(`scripting: { hooks: { rcptto: [ { id: relay, data: '
+		foreach (["192.0.2.0/24", "2001:db8::7"] as $network)
+			if (inet_includes($connection["remoteip"], $network)) Accept();
+		Reject();' } ] } }`)
 	m.start()
 	for address, want := range map[string]string{"192.0.2.7": "250", "198.51.100.7": "5", "IPV6:2001:db8::7": "250", "IPV6:2001:db8::8": "5"} {
 		c := dial(t, m.smtp)
