@@ -76,22 +76,23 @@ func TestReloadBroken(t *testing.T) {
 	t.Parallel()
 	far := newFarEnd(t, sink.Options{})
 	m := newRelay(t, far.Addr()).start()
-	version := m.ctl("config", "version")
+	version, file := m.ctl("config", "version"), m.path("smtpd-app.yaml")
 	for _, tt := range []struct{ text, want string }{
-		{"version: \"6.9\"\nserver: []\n", ":2:1: "},
-		{"version: \"6.9\"\nservers:\n  - id: inbound\n    transport: nowhere\n", ":4:"},
-		{"version: [\n", ":"},
-		{"", ""},
+		{"version: \"6.9\"\nserver: []\n", file + ":2:1: "},
+		{"version: \"6.9\"\nservers:\n  - id: inbound\n    transport: nowhere\n", file + ":4:16: "},
+		{"version: [\n", file + ":2:1: "},
+		{"", file},
+		{runningYAML + "    helo: [ { id: broken, data: 'Accept(' } ]\n", "helo/broken.hsl:1:8: "},
 	} {
 		m.write("smtpd-app.yaml", tt.text)
 		p := m.tryCtl("config", "reload").expectCode(1)
-		expectContains(t, p.err.String(), m.path("smtpd-app.yaml")+tt.want)
+		expectContains(t, p.err.String(), tt.want)
 		if p.out.String() != "" {
 			t.Errorf("reload of %q printed %q", tt.text, p.out.String())
 		}
 	}
 	m.signal(syscall.SIGHUP)
-	m.waitFor("smtpd: Could not reload configuration, the old one stays in force: " + m.path("smtpd-app.yaml"))
+	m.waitFor("smtpd: Could not reload configuration, the old one stays in force: ")
 	if now := m.ctl("config", "version"); now != version {
 		t.Errorf("the version in force was\n%s\nand is now\n%s", version, now)
 	}
