@@ -1,6 +1,7 @@
 package mailtext
 
 import (
+	"mime"
 	"strings"
 
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/codec"
@@ -39,7 +40,8 @@ func extractList(c *value.Call) (value.Value, error) {
 // characters. It unwinds with a panic at the first mistake.
 type listParser struct {
 	rest    string
-	inGroup bool // groups hold no groups
+	inGroup bool   // groups hold no groups
+	comment string // the last one
 }
 
 type mistake struct{}
@@ -79,24 +81,22 @@ func (p *listParser) accept(c byte) bool {
 	return true
 }
 
-// space skips white space and comments, and returns the text of the last
-// comment.
-func (p *listParser) space() (comment string) {
+// space skips white space and comments.
+func (p *listParser) space() {
 	for p.rest != "" {
 		switch p.rest[0] {
 		case ' ', '\t', '\r', '\n':
 			p.rest = p.rest[1:]
 		case '(':
-			comment = p.comment()
+			p.skipComment()
 		default:
-			return comment
+			return
 		}
 	}
-	return comment
 }
 
-// comment takes a comment, which may hold others.
-func (p *listParser) comment() string {
+// skipComment takes a comment, which may hold others.
+func (p *listParser) skipComment() {
 	depth := 0
 	for i := 0; i < len(p.rest); i++ {
 		switch p.rest[i] {
@@ -106,9 +106,8 @@ func (p *listParser) comment() string {
 			depth++
 		case ')':
 			if depth--; depth == 0 {
-				text := p.rest[1:i]
-				p.rest = p.rest[i+1:]
-				return text
+				p.comment, p.rest = p.rest[1:i], p.rest[i+1:]
+				return
 			}
 		}
 	}
@@ -122,10 +121,10 @@ func (p *listParser) address(boxes []mailbox) []mailbox {
 	switch {
 	case p.accept('<'):
 		return append(boxes, mailbox{phrase(words), p.angle()})
-	case p.accept('@'):
-		local := joined(words)
-		address := local + "@" + p.domain()
-		return append(boxes, mailbox{p.space(), address})
+	case len(words) > 0 && p.accept('@'):
+		p.comment = "" // an older way to give a name stands behind the address
+		address := joined(words) + "@" + p.domain()
+		return append(boxes, mailbox{p.comment, address})
 	case len(words) > 0 && !p.inGroup && p.accept(':'):
 		return p.group(boxes)
 	case len(words) == 1:
@@ -314,7 +313,7 @@ func displayName(name string) string {
 	for i := range len(name) {
 		c := name[i]
 		if c < ' ' || c >= 0x7f {
-			return codec.EncodeWords(name)
+			return encodePhrase(name)
 		}
 		plain = plain && (isAtext(c) || c == ' ')
 	}
@@ -322,4 +321,13 @@ func displayName(name string) string {
 		return name
 	}
 	return quote(name)
+}
+
+// encodePhrase writes encoded words. In a phrase the Q encoding may show letters
+// and digits but little else (RFC 2047 §5 (3)), so that others go in base 64.
+func encodePhrase(name string) string {
+	if strings.ContainsAny(name, "\"#$%&'(),.:;<>@[\\]^`{|}~") {
+		return mime.BEncoding.Encode("UTF-8", strings.ToValidUTF8(name, "\uFFFD"))
+	}
+	return codec.EncodeWords(name)
 }

@@ -2,6 +2,7 @@ package network
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
@@ -33,6 +34,9 @@ var dots = strings.NewReplacer("\u3002", ".", "\uff0e", ".", "\uff61", ".")
 
 // eachLabel converts the labels for which is holds.
 func eachLabel(domain string, is func(string) bool, convert func(string) (string, error)) (string, bool) {
+	if !utf8.ValidString(domain) {
+		return "", false
+	}
 	parts := strings.Split(dots.Replace(domain), ".")
 	for i, label := range parts {
 		if !is(label) {
