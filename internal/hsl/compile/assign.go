@@ -21,6 +21,10 @@ func (a *assembler) assign(x *syntax.AssignExpr, dst int) {
 		a.assignVariable(v, x, dst)
 		return
 	}
+	if slot, ok := a.slotOfThis(x.Target); ok && x.Op != syntax.CoalesceAssign {
+		a.assignThis(x, slot, dst)
+		return
+	}
 	switch x.Op {
 	case syntax.Assign:
 		a.assignPath(x, dst)
@@ -197,6 +201,24 @@ func (a *assembler) keep(r, dst int) {
 	if dst >= 0 {
 		a.emit(Move, dst, r, 0)
 	}
+}
+
+// assignThis assigns a property that the class of $this declares.
+func (a *assembler) assignThis(x *syntax.AssignExpr, slot, dst int) {
+	p := x.Target.(*syntax.Property)
+	var r int
+	if x.Op == syntax.Assign {
+		r = a.owned(x.Value)
+	} else {
+		r = a.temp()
+		a.loadProperty(p, r, a.fn.This.Index, 0)
+		a.augment(x, r)
+	}
+	a.at(p)
+	if dst >= 0 {
+		a.emit(Move, dst, r, 0)
+	}
+	a.emitWide(StoreThis, r, slot, 0, a.text(p.Name))
 }
 
 // assignElement assigns $v[i] or $v[], for a variable in a register, without a

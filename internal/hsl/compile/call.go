@@ -23,7 +23,8 @@ func (a *assembler) call(x *syntax.Call, dst int) {
 		a.borrow(fn.X, base)
 		n := a.args(x.Args)
 		a.at(fn)
-		a.emitWide(CallMethod, base, n, dst, a.text(fn.Name))
+		a.code.Sites = append(a.code.Sites, Site{Name: fn.Name})
+		a.emitWide(CallMethod, base, n, dst, len(a.code.Sites)-1)
 	case *syntax.Name:
 		a.bound(fn.Binding, x, base, dst)
 	case *syntax.Scoped:

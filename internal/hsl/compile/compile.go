@@ -41,6 +41,8 @@
 package compile
 
 import (
+	"sync/atomic"
+
 	"github.com/posthaste-mta/posthaste/internal/hsl/resolve"
 	"github.com/posthaste-mta/posthaste/internal/hsl/syntax"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
@@ -91,6 +93,7 @@ type Code struct {
 	Paths    []Path
 	Scripts  []*Code          // targets of CallScript and Closure
 	Builtins []*value.Builtin // targets of CallGo
+	Sites    []Site           // targets of CallMethod
 	Classes  []*value.Class   // targets of New
 	Modules  []*Module        // targets of Import
 	Data     []*value.Data    // sources of Fresh
@@ -106,6 +109,9 @@ type Code struct {
 	Boxed     []BoxedParam
 	Captures  []Capture
 	Yields    bool
+
+	// Simple says that a call with Params arguments needs nothing but a frame.
+	Simple bool
 
 	// Value is the function as a value, for functions that capture nothing.
 	Value value.Value
@@ -123,6 +129,45 @@ func (c *Code) Most() int {
 		return -1
 	}
 	return c.Params
+}
+
+// Site is one call of a method. It remembers what it last called, for the class
+// of the object; being of a function that all threads share, it does so
+// atomically.
+type Site struct {
+	Name string
+	last atomic.Pointer[found]
+}
+
+// found is a method of a class, for code of another.
+type found struct {
+	of, from *value.Class
+	fn       *value.Function
+	code     *Code // of fn; nil for a builtin
+}
+
+// Known returns the code of the method that Lookup returned last, if it was for
+// the same classes.
+func (s *Site) Known(of, from *value.Class) *Code {
+	if l := s.last.Load(); l != nil && l.of == of && l.from == from {
+		return l.code
+	}
+	return nil
+}
+
+// Lookup returns the method of an object of class of that code of class from may
+// call, or nil when there is none.
+func (s *Site) Lookup(of, from *value.Class) *value.Function {
+	if l := s.last.Load(); l != nil && l.of == of && l.from == from {
+		return l.fn
+	}
+	m := of.Member(s.Name)
+	if m == nil || m.Function == nil || m.Static || m.Private && of != from {
+		return nil
+	}
+	code, _ := m.Function.Code.(*Code)
+	s.last.Store(&found{of, from, m.Function, code})
+	return m.Function
 }
 
 // BoxedParam is a parameter that lives in a cell.

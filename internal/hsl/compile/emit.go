@@ -48,6 +48,7 @@ func (c *compiler) function(f *resolve.Function) {
 		code.Params--
 	}
 	code.Least = code.Params - len(f.Defaults)
+	code.Simple = !code.Rest && code.Boxes == len(f.Captures) && !code.Yields
 	a.variables()
 	if f == f.Module.Body {
 		a.imports(f.Body)

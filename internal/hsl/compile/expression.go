@@ -338,14 +338,24 @@ func (a *assembler) property(x *syntax.Property, dst, access int) {
 // declares the property of its own $this, the slot is known.
 func (a *assembler) loadProperty(x *syntax.Property, dst, base, access int) {
 	name := a.text(x.Name)
-	if v := localTarget(x.X); v != nil && v == a.fn.This && a.code.Class != nil {
-		m := a.code.Class.Member(x.Name)
-		if m != nil && m.Function == nil && !m.Static && m.Slot < 256 {
-			a.emitWide(PropThis, dst, m.Slot, access, name)
-			return
-		}
+	if slot, ok := a.slotOfThis(x); ok {
+		a.emitWide(PropThis, dst, slot, access, name)
+		return
 	}
 	a.emitWide(Prop, dst, base, access, name)
+}
+
+// slotOfThis returns where in $this a property is that its class declares.
+func (a *assembler) slotOfThis(x syntax.Expr) (slot int, ok bool) {
+	p, ok := x.(*syntax.Property)
+	if !ok || a.code.Class == nil || a.fn.This == nil || localTarget(p.X) != a.fn.This {
+		return 0, false
+	}
+	m := a.code.Class.Member(p.Name)
+	if m == nil || m.Function != nil || m.Static || m.Slot > 255 {
+		return 0, false
+	}
+	return m.Slot, true
 }
 
 func (a *assembler) slice(x *syntax.Slice, dst int) {

@@ -65,9 +65,11 @@ func (c *Code) listWide(b *strings.Builder, op Op, pc int) {
 		fmt.Fprintf(b, "  %s", c.Scripts[w].Name)
 	case op == CallGo:
 		fmt.Fprintf(b, "  %s", c.Builtins[w].Name)
+	case op == CallMethod:
+		fmt.Fprintf(b, "  %s", c.Sites[w].Name)
 	case op == New:
 		fmt.Fprintf(b, "  %s", c.Classes[w].Name)
-	case op == Prop || op == PropThis || op == CallMethod || op == LoadKX || op == Fail || op == Cached:
+	case op == Prop || op == PropThis || op == StoreThis || op == LoadKX || op == Fail || op == Cached:
 		c.listConst(b, w)
 	default:
 		fmt.Fprintf(b, "  %d", w)

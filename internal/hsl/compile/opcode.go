@@ -86,6 +86,7 @@ const (
 	Slice      // a b      R[a] = R[a][R[b]:R[b+1]:R[b+2]]
 	Prop       // a b c w  R[a] = R[b]->K[w]; see the access flags for c
 	PropThis   // a b c w  the same of $this, whose class declares it in slot b
+	StoreThis  // a b w    $this->K[w] = R[a], likewise in slot b
 	NewArray   // a bc     R[a] = [], with room for bc elements
 	SetIndex   // a b c    R[a][R[b]] = R[c]
 	SetIndexK  // a b c   R[a][K[b]] = R[c]
@@ -155,7 +156,7 @@ const (
 var wide = [opCount]bool{
 	LoadKX: true, LoadCell: true, LoadGlobal: true, StoreCell: true, StoreGlob: true, Closure: true, Fresh: true,
 	Jump: true, JBool: true, JSet: true, JDef: true, JEq: true, JId: true, JLt: true, JLe: true, JEqK: true, JIdK: true,
-	JLtK: true, JLeK: true, JGtK: true, JGeK: true, Prop: true, PropThis: true, StorePath: true, OpPath: true,
+	JLtK: true, JLeK: true, JGtK: true, JGeK: true, Prop: true, PropThis: true, StoreThis: true, StorePath: true, OpPath: true,
 	IncPath: true, IssetPath: true, UnsetPath: true, LoadPath: true, Item: true, Rest: true, CallScript: true,
 	CallGo: true, CallMethod: true, New: true, Cached: true, ForNext: true, Fail: true, Import: true, BarrierEnter: true,
 }
@@ -166,11 +167,14 @@ var opNames = [opCount]string{
 	"divk", "modk", "bitand", "bitor", "bitxor", "shl", "shr", "ushr", "join", "concat", "neg", "plus", "not", "bitnot",
 	"inc", "dec", "number", "eq", "ne", "id", "nid", "lt", "le", "matches", "jump", "jbool", "jset", "jdef", "jeq",
 	"jid", "jlt", "jle", "jeqk", "jidk", "jltk", "jlek", "jgtk", "jgek", "index", "indexk", "fetch", "fetchk", "slice",
-	"prop", "propthis", "newarray", "setindex", "setindexk", "push", "spread", "spreadargs", "storepath", "oppath", "incpath",
+	"prop", "propthis", "storethis", "newarray", "setindex", "setindexk", "push", "spread", "spreadargs", "storepath", "oppath", "incpath",
 	"issetpath", "unsetpath", "loadpath", "item", "element", "rest", "call", "callscript", "callgo", "callmethod",
 	"new", "callspread", "cached", "return", "returnnone", "yield", "yieldnext", "foriter", "fornext", "forend", "echo",
 	"throw", "fail", "matchfail", "import", "barrierenter", "barrierleave",
 }
+
+// Wide reports whether a word follows the instruction.
+func (o Op) Wide() bool { return wide[o] }
 
 // String returns the name that listings use.
 func (o Op) String() string { return opNames[o] }

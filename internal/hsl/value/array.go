@@ -146,6 +146,52 @@ func (a *Array) At(i int) (Value, bool) {
 	return None, false
 }
 
+// Nth returns the element of a list whose key is f; ok is false when there is
+// none, and for arrays that are no lists. It is what a subscript tries first.
+func (a *Array) Nth(f float64) (v Value, ok bool) {
+	if i := int(f); uint(i) < uint(len(a.list)) {
+		return a.list[i], true
+	}
+	return None, false
+}
+
+// NthSlot returns where the element of a list whose key is f stands, if it may be
+// written there, or nil. It is what an assignment tries first.
+func (a *Array) NthSlot(f float64) *Value {
+	if i := int(f); uint(i) < uint(len(a.list)) && a.owners == 0 {
+		return &a.list[i]
+	}
+	return nil
+}
+
+// PushFits appends v to a list that has room for it and may be written, and
+// reports whether that was so. It is what an append tries first.
+func (a *Array) PushFits(v Value) bool {
+	n := len(a.list)
+	if n == cap(a.list) || a.owners != 0 || a.next != int64(n) {
+		return false
+	}
+	a.list = a.list[:n+1]
+	a.list[n] = v
+	a.next++
+	return true
+}
+
+// Room returns how many bytes the array will take from the allocator when an
+// element is added to it: 0 when there is room.
+func (a *Array) Room() int {
+	if a.table != nil {
+		if n := cap(a.table.entries); len(a.table.entries) == n {
+			return 2 * n * (entrySize + 2*slotSize)
+		}
+		return 0
+	}
+	if n := cap(a.list); len(a.list) == n {
+		return 2 * max(n, minList) * valueSize
+	}
+	return 0
+}
+
 // position returns the index of a normalised key in the list form.
 func (a *Array) position(key Value) (int, bool) {
 	if !key.IsNumber() {
@@ -180,11 +226,25 @@ func (a *Array) Put(key, v Value) { *a.Slot(key) = v }
 // Push is Append for a value whose only owner gives it away.
 func (a *Array) Push(v Value) {
 	if a.table == nil && a.next == int64(len(a.list)) {
-		a.list = append(a.list, v)
-		a.next++
+		a.extend(v)
 		return
 	}
 	*a.Slot(Number(float64(a.next))) = v
+}
+
+// minList is how much room a list has at least once it has any elements.
+const minList = 4
+
+// extend appends v to a list. Room doubles: what append does for large slices
+// copies too often.
+func (a *Array) extend(v Value) {
+	if n := len(a.list); n == cap(a.list) {
+		list := make([]Value, n, 2*max(n, minList/2))
+		copy(list, a.list)
+		a.list = list
+	}
+	a.list = append(a.list, v)
+	a.next++
 }
 
 // PushSlot adds none at the end and returns where it stands, until the next
@@ -206,8 +266,7 @@ func (a *Array) Slot(key Value) *Value {
 			return &a.list[i]
 		}
 		if key.IsNumber() && key.Float() == float64(len(a.list)) && a.next == int64(len(a.list)) {
-			a.list = append(a.list, None)
-			a.next++
+			a.extend(None)
 			return &a.list[len(a.list)-1]
 		}
 		a.toTable()

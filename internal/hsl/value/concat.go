@@ -11,85 +11,115 @@ type tail struct {
 	buffer []byte // used bytes, with capacity
 }
 
-// growable is the length from which joined texts are given room to grow.
-const growable = 128
+const (
+	// growable is the length from which joined texts are given room to grow.
+	growable = 128
+	// smallText is the length up to which texts are put together in a buffer of
+	// the thread.
+	smallText = 512
+	// numberText bounds the text of a number.
+	numberText = 25
+)
 
 // Join returns the texts of the values joined: the dot, and what .= and
 // interpolation compile to. Texts that grow from the left, as in loops of .=,
 // take amortised linear time.
 func (t *Thread) Join(values []Value) (Value, error) {
-	total := 0
+	size := 0
 	for i := range values {
-		if !values[i].IsString() {
-			return t.joinMixed(values)
+		switch {
+		case values[i].IsString():
+			size += values[i].StrLen()
+		case values[i].IsNumber():
+			size += numberText
+		default:
+			return t.joinOther(values)
 		}
-		total += values[i].StrLen()
 	}
-	return t.join(values, total)
+	return t.join(values, size)
 }
 
-// joinMixed first makes strings of all values.
-func (t *Thread) joinMixed(values []Value) (Value, error) {
-	var few [8]Value
-	texts := append(few[:0], values...)
-	total := 0
-	for i, v := range texts {
-		switch v.Kind() {
-		case KindString:
-		case KindNumber:
-			texts[i] = String(FormatNumber(v.Float()))
-		default:
-			b, err := t.AppendText(nil, v)
+// joinOther first makes strings of all that are neither strings nor numbers.
+func (t *Thread) joinOther(values []Value) (Value, error) {
+	texts := make([]Value, len(values))
+	for i, v := range values {
+		b, err := t.AppendText(nil, v)
+		if err != nil {
+			return None, err
+		}
+		texts[i] = String(string(b))
+	}
+	return t.Join(texts)
+}
+
+// join joins strings and numbers whose texts have at most size bytes.
+func (t *Thread) join(values []Value, size int) (Value, error) {
+	first := values[0]
+	if len(values) == 1 && first.IsString() {
+		return first, nil
+	}
+	long := first.IsString() && first.StrLen() >= growable
+	if long {
+		if end := t.tailOf(first); end != nil {
+			err := t.Alloc(size - first.StrLen())
 			if err != nil {
 				return None, err
 			}
-			texts[i] = String(string(b))
-		}
-		total += texts[i].StrLen()
-	}
-	return t.join(texts, total)
-}
-
-func (t *Thread) join(texts []Value, total int) (Value, error) {
-	first := texts[0]
-	if total == first.StrLen() {
-		return first, nil
-	}
-	if first.StrLen() >= growable {
-		if v, ok := t.extend(texts, total); ok {
-			return v, t.Alloc(total - first.StrLen())
+			end.grow(size)
+			end.buffer = appendTexts(end.buffer, values[1:])
+			return end.text(), nil
 		}
 	}
-	if err := t.Alloc(total); err != nil {
+	if err := t.Alloc(size); err != nil {
 		return None, err
 	}
-	size := total
-	if total >= growable && first.StrLen() >= total/2 {
-		size = 2 * total
+	if size <= smallText {
+		t.scratch = appendTexts(t.scratch[:0], values)
+		return String(string(t.scratch)), nil
 	}
-	b := make([]byte, 0, size)
-	for _, s := range texts {
-		b = append(b, s.Str()...)
+	long = long && first.StrLen() >= size/2
+	if long {
+		size *= 2
 	}
-	if size > total {
-		t.appended[t.turn&3] = tail{b}
+	made := tail{appendTexts(make([]byte, 0, size), values)}
+	if long {
+		t.appended[t.turn&3] = made
 		t.turn++
 	}
-	return String(unsafe.String(unsafe.SliceData(b), len(b))), nil
+	return made.text(), nil
 }
 
-// extend appends behind the first text when it fills one of the last buffers.
-func (t *Thread) extend(texts []Value, total int) (Value, bool) {
-	for i := range t.appended {
-		b := t.appended[i].buffer
-		if unsafe.SliceData(b) != (*byte)(texts[0].p) || len(b) != texts[0].StrLen() || cap(b) < total {
-			continue
+func appendTexts(b []byte, values []Value) []byte {
+	for i := range values {
+		if v := values[i]; v.IsString() {
+			b = append(b, v.Str()...)
+		} else {
+			b = AppendNumber(b, v.Float())
 		}
-		for _, s := range texts[1:] {
-			b = append(b, s.Str()...)
-		}
-		t.appended[i].buffer = b
-		return String(unsafe.String(unsafe.SliceData(b), len(b))), true
 	}
-	return None, false
+	return b
+}
+
+// tailOf returns the buffer that holds exactly this text, if it is one of the
+// last that were made.
+func (t *Thread) tailOf(text Value) *tail {
+	for i := range t.appended {
+		end := &t.appended[i]
+		if unsafe.SliceData(end.buffer) == (*byte)(text.p) && len(end.buffer) == text.StrLen() {
+			return end
+		}
+	}
+	return nil
+}
+
+// grow makes room for a text of n bytes. Room doubles.
+func (e *tail) grow(n int) {
+	if n > cap(e.buffer) {
+		e.buffer = append(make([]byte, 0, 2*n), e.buffer...)
+	}
+}
+
+// text returns what the buffer holds, as a value that shares it.
+func (e *tail) text() Value {
+	return String(unsafe.String(unsafe.SliceData(e.buffer), len(e.buffer)))
 }

@@ -70,10 +70,20 @@ func Operate(t *Thread, o Operator, a, b Value) (Value, error) {
 // Remainder is % on numbers: the remainder of the truncated quotient, with the
 // sign of a.
 func Remainder(a, b float64) float64 {
-	if m, n := int64(a), int64(b); float64(m) == a && float64(n) == b && n != 0 && m > 0 {
-		return float64(m % n)
+	if r, ok := SmallRemainder(a, b); ok {
+		return r
 	}
 	return math.Mod(a, b)
+}
+
+// SmallRemainder is Remainder for whole numbers of 32 bits without sign, other
+// than 0; ok is false for all others.
+func SmallRemainder(a, b float64) (r float64, ok bool) {
+	m, n := uint32(int64(a)), uint32(int64(b))
+	if float64(m) == a && float64(n) == b && n != 0 && m != 0 {
+		return float64(m % n), true
+	}
+	return 0, false
 }
 
 func compare(t *Thread, o Operator, a, b Value) (Value, error) {
@@ -242,6 +252,7 @@ func repeatArray(t *Thread, a *Array, n float64) (Value, error) {
 	if err := t.AllocFloat(total * valueSize); err != nil {
 		return None, err
 	}
+	result.list = make([]Value, 0, int(total))
 	for range int(n) {
 		if err := result.Splice(t, a); err != nil {
 			return None, err

@@ -76,6 +76,11 @@ func (t *table) add(key Value) *Value {
 	if t.dead > unindexed && t.dead > len(t.entries)/2 {
 		t.compact()
 	}
+	if n := len(t.entries); n == cap(t.entries) { // room doubles
+		entries := make([]entry, n, 2*n)
+		copy(entries, t.entries)
+		t.entries = entries
+	}
 	t.entries = append(t.entries, entry{key: key})
 	switch n := len(t.entries); {
 	case n > unindexed && 4*n > 3*len(t.slots):
@@ -144,7 +149,7 @@ func (t *table) delete(key Value) bool {
 }
 
 func (t *table) clone() *table {
-	c := &table{entries: make([]entry, len(t.entries), len(t.entries)+len(t.entries)/4+1), dead: t.dead}
+	c := &table{entries: make([]entry, len(t.entries), len(t.entries)+len(t.entries)/4+2), dead: t.dead}
 	copy(c.entries, t.entries)
 	for i := range c.entries {
 		c.entries[i].key.Retain()

@@ -79,6 +79,7 @@ type Thread struct {
 	waiting  *lock // held by another thread
 	appended [4]tail
 	turn     uint8 // of appended, to be replaced next
+	scratch  []byte
 }
 
 // tank is how many steps go by between two looks at limits and cancellation:
@@ -87,7 +88,7 @@ const fuelTank = 8192
 
 // Begin prepares the thread for an execution under ctx.
 func (t *Thread) Begin(ctx context.Context, caller Caller, setup Setup) {
-	*t = Thread{Caller: caller, Setup: setup, ctx: ctx, done: ctx.Done(), closers: t.closers[:0], started: time.Now()}
+	*t = Thread{Caller: caller, Setup: setup, ctx: ctx, done: ctx.Done(), closers: t.closers[:0], scratch: t.scratch, started: time.Now()}
 	if t.Limits.Time > 0 {
 		t.deadline = t.started.Add(t.Limits.Time)
 	}
@@ -110,7 +111,7 @@ func (t *Thread) End() {
 		t.cancel()
 	}
 	clear(t.closers)
-	*t = Thread{closers: t.closers[:0]}
+	*t = Thread{closers: t.closers[:0], scratch: t.scratch}
 }
 
 // Context returns the context for whatever blocks: it ends when the script is

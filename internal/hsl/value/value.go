@@ -52,12 +52,13 @@ func (k Kind) String() string { return kindNames[k] }
 // Value is any HSL value. The zero Value is none. Values must not be compared
 // with ==; use Identical or Equal.
 //
-// The upper 16 bits of bits tell the kind, as long as they are below 8: then p
-// points to what the kind needs, and the lower 48 bits are the length of a
-// string or the truth of a boolean. In all other cases the value is a number,
-// and bits is the complement of its IEEE 754 form: the complement moves the
-// negative NaNs, which never occur because number canonicalises them, to where
-// the kinds are. For numbers p means nothing.
+// The upper 16 bits of bits are a tag. Tag 0 has none, undefined and the
+// booleans, told apart by the rest. For the tags of the other kinds p points to
+// what the kind needs, and the rest of bits is the length of a string. All
+// greater tags are numbers: then bits is the complement of the IEEE 754 form,
+// which moves the negative NaNs to where the tags are, out of the way. The one
+// that processors produce by themselves is the greatest of them and just above
+// the tags; all others are replaced by Number. For numbers p means nothing.
 type Value struct {
 	_    [0]func()
 	p    unsafe.Pointer
@@ -65,16 +66,29 @@ type Value struct {
 }
 
 const (
-	kindShift  = 48
-	numberBase = uint64(KindNumber) << kindShift
-	lengthMask = 1<<kindShift - 1
+	bitsUndefined = 1
+	bitsFalse     = 2
+	bitsTrue      = 3
+
+	tagShift   = 48
+	lengthMask = 1<<tagShift - 1
+	// tagKind is the kind of tag 0, so that the kinds from KindString on are
+	// their tag and this.
+	tagKind = KindBoolean
+
+	stringTag   = uint64(KindString-tagKind) << tagShift
+	arrayTag    = uint64(KindArray-tagKind) << tagShift
+	functionTag = uint64(KindFunction-tagKind) << tagShift
+	objectTag   = uint64(KindObject-tagKind) << tagShift
+	resourceTag = uint64(KindResource-tagKind) << tagShift
+	numberBase  = uint64(7) << tagShift // ^0xfff8000000000000 >= this
 )
 
 // None is the value none.
 var None Value
 
 // Undefined is what a variable holds that is not set.
-var Undefined = Value{bits: uint64(KindUndefined) << kindShift}
+var Undefined = Value{bits: bitsUndefined}
 
 // True and False are the booleans.
 var (
@@ -97,16 +111,15 @@ func Int(n int) Value { return Value{bits: ^math.Float64bits(float64(n))} }
 
 // Boolean returns b as a value.
 func Boolean(b bool) Value {
-	v := Value{bits: uint64(KindBoolean) << kindShift}
 	if b {
-		v.bits |= 1
+		return Value{bits: bitsTrue}
 	}
-	return v
+	return Value{bits: bitsFalse}
 }
 
 // String returns s as a value, without copying.
 func String(s string) Value {
-	return Value{p: unsafe.Pointer(unsafe.StringData(s)), bits: uint64(KindString)<<kindShift | uint64(len(s))}
+	return Value{p: unsafe.Pointer(unsafe.StringData(s)), bits: stringTag | uint64(len(s))}
 }
 
 // Bytes returns a copy of b as a string.
@@ -117,7 +130,7 @@ func FromArray(a *Array) Value {
 	if a == nil {
 		return None
 	}
-	return Value{p: unsafe.Pointer(a), bits: uint64(KindArray) << kindShift}
+	return Value{p: unsafe.Pointer(a), bits: arrayTag}
 }
 
 // FromFunction returns f as a value; none if f is nil.
@@ -125,7 +138,7 @@ func FromFunction(f *Function) Value {
 	if f == nil {
 		return None
 	}
-	return Value{p: unsafe.Pointer(f), bits: uint64(KindFunction) << kindShift}
+	return Value{p: unsafe.Pointer(f), bits: functionTag}
 }
 
 // FromObject returns o as a value; none if o is nil.
@@ -133,7 +146,7 @@ func FromObject(o *Object) Value {
 	if o == nil {
 		return None
 	}
-	return Value{p: unsafe.Pointer(o), bits: uint64(KindObject) << kindShift}
+	return Value{p: unsafe.Pointer(o), bits: objectTag}
 }
 
 // Resource is an opaque handle that only builtins can open, such as a private
@@ -149,83 +162,92 @@ func FromResource(r Resource) Value {
 	if r == nil {
 		return None
 	}
-	return Value{p: unsafe.Pointer(&r), bits: uint64(KindResource) << kindShift}
+	return Value{p: unsafe.Pointer(&r), bits: resourceTag}
 }
 
 // Kind returns the kind of v.
 func (v Value) Kind() Kind {
-	if k := v.bits >> kindShift; k < uint64(KindNumber) {
-		return Kind(k)
+	switch {
+	case v.bits >= numberBase:
+		return KindNumber
+	case v.bits > lengthMask:
+		return tagKind + Kind(v.bits>>tagShift)
 	}
-	return KindNumber
+	return Kind(min(v.bits, bitsFalse))
 }
 
 // IsNone reports whether v is none.
-func (v Value) IsNone() bool { return v.bits>>kindShift == uint64(KindNone) }
+func (v Value) IsNone() bool { return v.bits == 0 }
 
 // IsUndefined reports whether v stands for a variable that is not set.
-func (v Value) IsUndefined() bool { return v.bits>>kindShift == uint64(KindUndefined) }
+func (v Value) IsUndefined() bool { return v.bits == bitsUndefined }
 
 // IsSet reports whether v is neither none nor undefined.
-func (v Value) IsSet() bool { return v.bits>>kindShift > uint64(KindUndefined) }
+func (v Value) IsSet() bool { return v.bits > bitsUndefined }
 
 // IsNumber reports whether v is a number.
 func (v Value) IsNumber() bool { return v.bits >= numberBase }
 
 // IsString reports whether v is a string.
-func (v Value) IsString() bool { return v.bits>>kindShift == uint64(KindString) }
+func (v Value) IsString() bool { return v.bits>>tagShift == stringTag>>tagShift }
 
 // IsArray reports whether v is an array.
-func (v Value) IsArray() bool { return v.bits>>kindShift == uint64(KindArray) }
+func (v Value) IsArray() bool { return v.bits == arrayTag }
 
 // IsBoolean reports whether v is a boolean.
-func (v Value) IsBoolean() bool { return v.bits>>kindShift == uint64(KindBoolean) }
+func (v Value) IsBoolean() bool { return v.bits|1 == bitsTrue }
 
 // IsFunction reports whether v is a function.
-func (v Value) IsFunction() bool { return v.bits>>kindShift == uint64(KindFunction) }
+func (v Value) IsFunction() bool { return v.bits == functionTag }
 
 // IsObject reports whether v is an object.
-func (v Value) IsObject() bool { return v.bits>>kindShift == uint64(KindObject) }
+func (v Value) IsObject() bool { return v.bits == objectTag }
 
 // BothNumbers reports whether a and b are numbers; the machine asks it before
 // most of what it does.
 func BothNumbers(a, b Value) bool { return a.bits >= numberBase && b.bits >= numberBase }
 
+// BothInts reports whether a and b are whole numbers that int64 holds.
+func BothInts(a, b Value) bool {
+	return BothNumbers(a, b) && float64(int64(a.Float())) == a.Float() && float64(int64(b.Float())) == b.Float()
+}
+
+// IsPlain reports whether v is set and no array: whether copying it takes
+// nothing but that.
+func (v Value) IsPlain() bool { return v.bits != arrayTag && v.bits != bitsUndefined }
+
 // Float returns the number v. It is meaningless for other kinds; see
 // Value.ToNumber for the conversion.
 func (v Value) Float() float64 { return math.Float64frombits(^v.bits) }
 
-// SetFloat makes *v the number f, which must not be a negative NaN, such as
-// the result of a sum. It leaves the pointer behind, which costs nothing but
-// what that keeps alive, and so spares a write barrier.
-func (v *Value) SetFloat(f float64) {
-	bits := ^math.Float64bits(f)
-	if bits < numberBase {
-		bits = ^math.Float64bits(canonicalNaN)
-	}
-	v.bits = bits
-}
+// SetFloat makes *v the number f, which must be the result of arithmetic on
+// numbers of values: Number takes any. It leaves the pointer behind, which costs
+// nothing but what that keeps alive, and so spares a write barrier.
+func (v *Value) SetFloat(f float64) { v.bits = ^math.Float64bits(f) }
+
+// SetNumber makes *v the number *n, as SetFloat does.
+func (v *Value) SetNumber(n *Value) { v.bits = n.bits }
 
 // SetBool makes *v the boolean b.
 func (v *Value) SetBool(b bool) {
-	bits := uint64(KindBoolean) << kindShift
+	v.bits = bitsFalse
 	if b {
-		bits |= 1
+		v.bits = bitsTrue
 	}
-	v.bits = bits
 }
 
-// SetUndefined marks *v as not set.
-func (v *Value) SetUndefined() { *v = Value{bits: uint64(KindUndefined) << kindShift} }
+// SetUndefined marks *v as not set. It leaves the pointer behind, as SetFloat
+// does.
+func (v *Value) SetUndefined() { v.bits = bitsUndefined }
 
 // Bool returns the boolean v, and false for all other kinds; see Value.Truth
 // for the conversion.
-func (v Value) Bool() bool { return v.bits == uint64(KindBoolean)<<kindShift|1 }
+func (v Value) Bool() bool { return v.bits == bitsTrue }
 
 // Str returns the string v, and "" for all other kinds; see Value.Text for the
 // conversion.
 func (v Value) Str() string {
-	if v.bits>>kindShift != uint64(KindString) {
+	if v.bits>>tagShift != stringTag>>tagShift {
 		return ""
 	}
 	return unsafe.String((*byte)(v.p), int(v.bits&lengthMask))
@@ -236,7 +258,7 @@ func (v Value) StrLen() int { return int(v.bits & lengthMask) }
 
 // Array returns the array v, and nil for all other kinds.
 func (v Value) Array() *Array {
-	if v.bits>>kindShift != uint64(KindArray) {
+	if v.bits != arrayTag {
 		return nil
 	}
 	return (*Array)(v.p)
@@ -244,7 +266,7 @@ func (v Value) Array() *Array {
 
 // Function returns the function v, and nil for all other kinds.
 func (v Value) Function() *Function {
-	if v.bits>>kindShift != uint64(KindFunction) {
+	if v.bits != functionTag {
 		return nil
 	}
 	return (*Function)(v.p)
@@ -252,7 +274,7 @@ func (v Value) Function() *Function {
 
 // Object returns the object v, and nil for all other kinds.
 func (v Value) Object() *Object {
-	if v.bits>>kindShift != uint64(KindObject) {
+	if v.bits != objectTag {
 		return nil
 	}
 	return (*Object)(v.p)
@@ -260,7 +282,7 @@ func (v Value) Object() *Object {
 
 // Resource returns the resource v, and nil for all other kinds.
 func (v Value) Resource() Resource {
-	if v.bits>>kindShift != uint64(KindResource) {
+	if v.bits != resourceTag {
 		return nil
 	}
 	return *(*Resource)(v.p)

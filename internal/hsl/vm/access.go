@@ -6,100 +6,52 @@ import (
 )
 
 // undefined is the exception for reading a register that is not set.
-func (m *Machine) undefined(code *compile.Code, r uint32) error {
+func (m *Machine) undefined(f *frame, r uint32) error {
 	name := "?"
-	if i := int(uint8(r)); i < len(code.Names) {
-		name = code.Names[i]
+	if i := int(uint8(r)); i < len(f.code.Names) {
+		name = f.code.Names[i]
 	}
 	return value.Errorf("undefined variable $%s", name)
 }
 
 // defined returns the exception if the register is not set.
-func (m *Machine) defined(code *compile.Code, regs *[windowSize]value.Value, r uint32) error {
-	if regs[uint8(r)].IsUndefined() {
-		return m.undefined(code, r)
+func (m *Machine) defined(f *frame, r uint32) error {
+	if f.regs[uint8(r)].IsUndefined() {
+		return m.undefined(f, r)
 	}
 	return nil
 }
 
-// operate computes R[a] = R[b] o y where the fast way of the loop does not do;
-// y is R[c] or a constant.
-func (m *Machine) operate(code *compile.Code, regs *[windowSize]value.Value, w uint32, o value.Operator, y value.Value) error {
-	if err := m.defined(code, regs, w>>16); err != nil {
-		return err
+// move is R[a] = R[b].
+func (m *Machine) move(f *frame, w uint32) error {
+	v := f.regs[uint8(w>>16)]
+	if v.IsUndefined() {
+		return m.undefined(f, w>>16)
 	}
-	if y.IsUndefined() {
-		return m.undefined(code, w>>24)
-	}
-	x := regs[uint8(w>>16)]
-	v, err := value.Operate(&m.Thread, o, x, y)
-	if err != nil {
-		return err
-	}
-	if v.IsArray() && o == value.Add && (x.IsNone() || y.IsNone()) {
-		v.Retain() // none is neutral: it is the other side itself
-	}
-	regs[uint8(w>>8)] = v
+	v.Retain()
+	f.regs[uint8(w>>8)] = v
 	return nil
 }
 
-// compare computes R[a] o y for a jump; y is R[b] or a constant.
-func (m *Machine) compare(code *compile.Code, regs *[windowSize]value.Value, w uint32, o value.Operator, y value.Value) (bool, error) {
-	x := regs[uint8(w>>8)]
-	if x.IsUndefined() {
-		return false, m.undefined(code, w>>8)
-	}
-	if y.IsUndefined() {
-		return false, m.undefined(code, w>>16)
-	}
-	v, err := value.Operate(&m.Thread, o, x, y)
-	return v.Bool(), err
-}
-
-// matches is =~. A pattern that is not compiled yet is compiled for its process.
-func (m *Machine) matches(code *compile.Code, regs *[windowSize]value.Value, w uint32) (bool, error) {
-	x, y := regs[uint8(w>>16)], regs[uint8(w>>24)]
-	if x.IsUndefined() {
-		return false, m.undefined(code, w>>16)
-	}
-	if y.IsUndefined() {
-		return false, m.undefined(code, w>>24)
-	}
-	p, err := m.Pattern(y)
-	if err != nil || x.IsNone() {
-		return false, err
-	}
-	subject, err := m.AppendText(nil, x)
-	if x.IsString() {
-		return p.Match(&m.Thread, x.Str())
-	}
-	if err != nil {
-		return false, err
-	}
-	return p.Match(&m.Thread, string(subject))
-}
-
-// loadCell loads a cell with the access flags in b.
-func (m *Machine) loadCell(c *value.Cell, r *value.Value, w uint32) error {
+// loadCell is R[a] = c with the access flags in b.
+func (m *Machine) loadCell(f *frame, w uint32, c *value.Cell, name string) error {
 	v := c.Load()
 	access := w >> 16
 	if v.IsUndefined() {
 		if access&compile.Quiet == 0 {
-			return errUndefined
+			return value.Errorf("undefined variable $%s", name)
 		}
 		v = value.None
 	}
 	if access&compile.Owned != 0 {
 		v.Retain()
 	}
-	*r = v
+	f.regs[uint8(w>>8)] = v
 	return nil
 }
 
-var errUndefined = value.Errorf("undefined variable")
-
-// closure makes a function value with the cells it captures.
-func closure(f *frame, code *compile.Code) value.Value {
+// closure makes R[a] a function with the cells it captures.
+func (m *Machine) closure(f *frame, w uint32, code *compile.Code) error {
 	fn := &value.Function{Code: code, Cells: make([]*value.Cell, len(code.Captures))}
 	for i, c := range code.Captures {
 		if c.Global {
@@ -108,49 +60,83 @@ func closure(f *frame, code *compile.Code) value.Value {
 			fn.Cells[i] = f.cells[c.Index]
 		}
 	}
-	return value.FromFunction(fn)
+	f.regs[uint8(w>>8)] = value.FromFunction(fn)
+	return m.Alloc(64 + 8*len(fn.Cells))
 }
 
-// index computes R[a] = R[b][i] for what is no array.
-func (m *Machine) index(code *compile.Code, regs *[windowSize]value.Value, w uint32, i value.Value) error {
-	x := regs[uint8(w>>16)]
-	if x.IsUndefined() {
-		return m.undefined(code, w>>16)
+// fresh makes R[a] what a data file gives to this execution.
+func (m *Machine) fresh(f *frame, w uint32, d *value.Data) error {
+	v, err := d.Fresh()
+	f.regs[uint8(w>>8)] = v
+	return err
+}
+
+// index is R[a] = R[b][R[c]], for Index and Fetch.
+func (m *Machine) index(f *frame, w uint32) error {
+	if err := m.defined(f, w>>24); err != nil {
+		return err
 	}
-	if i.IsUndefined() {
-		return m.undefined(code, w>>24)
-	}
+	return m.indexWith(f, w, f.regs[w>>24])
+}
+
+// indexWith is R[a] = R[b][i].
+func (m *Machine) indexWith(f *frame, w uint32, i value.Value) error {
+	x := f.regs[uint8(w>>16)]
 	var v value.Value
-	if o := x.Object(); o != nil {
-		name, err := m.AppendText(nil, i)
+	switch x.Kind() {
+	case value.KindUndefined:
+		return m.undefined(f, w>>16)
+	case value.KindArray:
+		v, _ = x.Array().Get(i)
+	case value.KindObject:
+		name, err := m.name(i)
 		if err != nil {
 			return err
 		}
-		if v, err = m.property(code, o, string(name)); err != nil {
+		if v, err = m.property(f.code, x.Object(), name); err != nil {
 			return err
 		}
-	} else {
+	default:
 		v = value.Index(x, i)
 	}
-	regs[uint8(w>>8)] = v
+	if op := compile.Op(w); op == compile.Fetch || op == compile.FetchK {
+		v.Retain()
+	}
+	f.regs[uint8(w>>8)] = v
 	return nil
 }
 
-// loadProperty computes R[a] = R[b]->name with the access flags in c. On what is
-// no object it is a subscript.
-func (m *Machine) loadProperty(code *compile.Code, regs *[windowSize]value.Value, w uint32, name value.Value) error {
+// name returns the text of a subscript that names a property.
+func (m *Machine) name(v value.Value) (string, error) {
+	if v.IsString() {
+		return v.Str(), nil
+	}
+	b, err := m.AppendText(nil, v)
+	return string(b), err
+}
+
+// slice is R[a] = R[a][R[b]:R[b+1]:R[b+2]].
+func (m *Machine) slice(f *frame, w uint32) error {
+	b := uint8(w >> 16)
+	v, err := value.Slice(&m.Thread, f.regs[uint8(w>>8)], f.regs[b], f.regs[b+1], f.regs[b+2])
+	f.regs[uint8(w>>8)] = v
+	return err
+}
+
+// loadProperty is R[a] = x->name with the access flags in c. On what is no
+// object it is a subscript.
+func (m *Machine) loadProperty(f *frame, w uint32, x, name value.Value) error {
 	access := w >> 24
-	x := regs[uint8(w>>16)]
 	if x.IsUndefined() {
 		if access&compile.Quiet == 0 {
-			return m.undefined(code, w>>16)
+			return m.undefined(f, w>>16)
 		}
 		x = value.None
 	}
-	var v value.Value
+	v := value.None
 	if o := x.Object(); o != nil {
 		var err error
-		if v, err = m.property(code, o, name.Str()); err != nil {
+		if v, err = m.property(f.code, o, name.Str()); err != nil {
 			return err
 		}
 	} else {
@@ -159,7 +145,7 @@ func (m *Machine) loadProperty(code *compile.Code, regs *[windowSize]value.Value
 	if access&compile.Owned != 0 {
 		v.Retain()
 	}
-	regs[uint8(w>>8)] = v
+	f.regs[uint8(w>>8)] = v
 	return nil
 }
 
@@ -180,62 +166,80 @@ func (m *Machine) property(code *compile.Code, o *value.Object, name string) (va
 	}
 	fn := *member.Function
 	fn.This = o
-	return value.FromFunction(&fn), nil
+	return value.FromFunction(&fn), m.Alloc(64)
 }
 
 // given returns the value that an instruction stores. A variable keeps what it
 // has and counts an owner more; a temporary gives it away.
-func (m *Machine) given(code *compile.Code, regs *[windowSize]value.Value, r uint8) (value.Value, error) {
-	v := regs[r]
-	if int(r) < code.Registers && !v.IsNumber() {
+func (m *Machine) given(f *frame, r uint8) (value.Value, error) {
+	v := f.regs[r]
+	if int(r) < f.code.Registers && !v.IsNumber() {
 		if v.IsUndefined() {
-			return v, m.undefined(code, uint32(r))
+			return v, m.undefined(f, uint32(r))
 		}
 		v.Retain()
 	}
 	return v, nil
 }
 
-// setIndex is R[a][i] = R[c].
-func (m *Machine) setIndex(code *compile.Code, regs *[windowSize]value.Value, w uint32, i value.Value) error {
-	if i.IsUndefined() {
-		return m.undefined(code, w>>16)
+// newArray is R[a] = [].
+func (m *Machine) newArray(f *frame, w uint32) error {
+	n := int(w >> 16)
+	if err := m.Alloc(64 + 16*n); err != nil {
+		return err
 	}
-	v, err := m.given(code, regs, uint8(w>>24))
+	f.regs[uint8(w>>8)] = value.FromArray(value.NewArray(n))
+	return nil
+}
+
+// setIndex is R[a][i] = R[c].
+func (m *Machine) setIndex(f *frame, w uint32, i value.Value) error {
+	if i.IsUndefined() {
+		return m.undefined(f, w>>16)
+	}
+	v, err := m.given(f, uint8(w>>24))
 	if err != nil {
 		return err
 	}
-	r := &regs[uint8(w>>8)]
+	r := &f.regs[uint8(w>>8)]
 	if o := r.Object(); o != nil {
-		name, err := m.AppendText(nil, i)
+		name, err := m.name(i)
 		if err != nil {
 			return err
 		}
-		return m.setProperty(code, o, string(name), v)
+		return m.setProperty(f.code, o, name, v)
 	}
 	a, err := m.writable(r)
 	if err != nil {
 		return err
 	}
 	a.Put(i, v)
-	return m.Alloc(elementBytes)
+	return nil
 }
 
-// elementBytes is what a new element of an array is charged, room to grow
-// included.
-const elementBytes = 24
-
-// writable returns the array at r for writing. What is no array becomes one.
+// writable returns the array at r for writing an element, for which it charges.
+// What is no array becomes one.
 func (m *Machine) writable(r *value.Value) (*value.Array, error) {
-	if a := r.Array(); a != nil && a.Shared() {
+	a := r.Array()
+	switch {
+	case a == nil:
+		if err := m.Alloc(64); err != nil {
+			return nil, err
+		}
+		return value.Writable(r), nil
+	case a.Shared():
 		if err := m.Alloc(a.Size()); err != nil {
 			return nil, err
 		}
 		if err := m.Step(a.Len() / 16); err != nil {
 			return nil, err
 		}
+		a = value.Writable(r)
 	}
-	return value.Writable(r), nil
+	if n := a.Room(); n > 0 {
+		return a, m.Alloc(n)
+	}
+	return a, nil
 }
 
 // setProperty stores a property, if code may write it.
@@ -243,10 +247,26 @@ func (m *Machine) setProperty(code *compile.Code, o *value.Object, name string, 
 	if err := mayWrite(code, o, name); err != nil {
 		return err
 	}
-	if err := m.Alloc(elementBytes); err != nil {
+	if err := m.Alloc(propertyBytes); err != nil {
 		return err
 	}
 	return o.SetProperty(name, v)
+}
+
+// propertyBytes is what writing a property is charged, because it may be new.
+const propertyBytes = 32
+
+// storeThis is $this->name = R[a], of a property that the class declares.
+func (m *Machine) storeThis(f *frame, w uint32, name value.Value) error {
+	v, err := m.given(f, uint8(w>>8))
+	if err != nil {
+		return err
+	}
+	o := f.regs[0].Object()
+	if o == nil {
+		return value.Errorf("$this is not set")
+	}
+	return m.setProperty(f.code, o, name.Str(), v)
 }
 
 // mayWrite reports whether code may write a property of an object.
@@ -273,25 +293,25 @@ func mayWrite(code *compile.Code, o *value.Object, name string) error {
 }
 
 // push is R[a][] = R[b].
-func (m *Machine) push(code *compile.Code, regs *[windowSize]value.Value, w uint32) error {
-	v, err := m.given(code, regs, uint8(w>>16))
+func (m *Machine) push(f *frame, w uint32) error {
+	v, err := m.given(f, uint8(w>>16))
 	if err != nil {
 		return err
 	}
-	a, err := m.writable(&regs[uint8(w>>8)])
+	a, err := m.writable(&f.regs[uint8(w>>8)])
 	if err != nil {
 		return err
 	}
 	a.Push(v)
-	return m.Alloc(elementBytes)
+	return nil
 }
 
 // spread adds the elements of R[b] to the array that is being built in R[a].
-func (m *Machine) spread(code *compile.Code, regs *[windowSize]value.Value, w uint32) error {
-	if err := m.defined(code, regs, w>>16); err != nil {
+func (m *Machine) spread(f *frame, w uint32) error {
+	if err := m.defined(f, w>>16); err != nil {
 		return err
 	}
-	v := regs[uint8(w>>16)]
+	v := f.regs[uint8(w>>16)]
 	from := v.Array()
 	switch {
 	case v.IsNone():
@@ -302,7 +322,7 @@ func (m *Machine) spread(code *compile.Code, regs *[windowSize]value.Value, w ui
 	if err := m.Alloc(from.Size()); err != nil {
 		return err
 	}
-	to := regs[uint8(w>>8)].Array()
+	to := f.regs[uint8(w>>8)].Array()
 	if compile.Op(w) == compile.Spread {
 		return to.Splice(&m.Thread, from)
 	}
@@ -312,39 +332,56 @@ func (m *Machine) spread(code *compile.Code, regs *[windowSize]value.Value, w ui
 	return m.Step(from.Len())
 }
 
+// item is R[a] = the value at place n of R[b].
+func (m *Machine) item(f *frame, w uint32, n int) error {
+	v, ok := f.regs[uint8(w>>16)].Array().At(n)
+	return f.found(w, v, ok)
+}
+
+// element is R[a] = R[b][R[c]], undefined if there is none.
+func (m *Machine) element(f *frame, w uint32) error {
+	v, ok := f.regs[uint8(w>>16)].Array().Get(f.regs[w>>24])
+	return f.found(w, v, ok)
+}
+
+func (f *frame) found(w uint32, v value.Value, ok bool) error {
+	if !ok {
+		v = value.Undefined
+	}
+	v.Retain()
+	f.regs[uint8(w>>8)] = v
+	return nil
+}
+
 // restOf is R[a] = the values of R[b] from place n on.
-func (m *Machine) restOf(regs *[windowSize]value.Value, w uint32, n int) error {
+func (m *Machine) restOf(f *frame, w uint32, n int) error {
 	list := value.NewArray(0)
 	i := 0
-	for v := range regs[uint8(w>>16)].Array().Values() {
+	for v := range f.regs[uint8(w>>16)].Array().Values() {
 		if i >= n {
 			list.Append(v)
 		}
 		i++
 	}
-	regs[uint8(w>>8)] = value.FromArray(list)
+	f.regs[uint8(w>>8)] = value.FromArray(list)
 	return m.Alloc(list.Size())
 }
 
 // echo prints R[a].
-func (m *Machine) echo(code *compile.Code, regs *[windowSize]value.Value, w uint32) error {
-	if err := m.defined(code, regs, w>>8); err != nil {
+func (m *Machine) echo(f *frame, w uint32) error {
+	if err := m.defined(f, w>>8); err != nil {
 		return err
 	}
-	v := regs[uint8(w>>8)]
-	if v.IsString() {
-		return m.Print(v.Str())
-	}
-	text, err := m.AppendText(nil, v)
+	text, err := m.name(f.regs[uint8(w>>8)])
 	if err != nil {
 		return err
 	}
-	return m.Print(string(text))
+	return m.Print(text)
 }
 
 // throw returns R[a] as an exception.
-func (m *Machine) throw(code *compile.Code, regs *[windowSize]value.Value, w uint32) error {
-	v, err := m.given(code, regs, uint8(w>>8))
+func (m *Machine) throw(f *frame, w uint32) error {
+	v, err := m.given(f, uint8(w>>8))
 	if err != nil {
 		return err
 	}
@@ -373,12 +410,4 @@ func (m *Machine) importModule(mod *compile.Module) error {
 	inst.ran = true
 	_, err := m.runModule(mod)
 	return err
-}
-
-// barrier enters the barrier named R[a].
-func (m *Machine) barrier(f *frame, code *compile.Code, regs *[windowSize]value.Value, w uint32, i int) error {
-	if err := m.defined(code, regs, w>>8); err != nil {
-		return err
-	}
-	return m.enterBarrier(f, regs[uint8(w>>8)], code.Barriers[i])
 }

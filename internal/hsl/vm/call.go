@@ -7,9 +7,12 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 )
 
+// callSteps is how many steps a call counts.
+const callSteps = 8
+
 // enter pushes the frame of a script function at base, whose $this or function
 // is there already. The arguments may be in place behind it or anywhere else;
-// the callee owns them.
+// the callee owns them. The loop does the same for simple functions by itself.
 func (m *Machine) enter(code *compile.Code, fn *value.Function, base int, args []value.Value) error {
 	if len(args) < code.Least || len(args) > code.Params && !code.Rest {
 		return value.ArityError(code.Name, code.Least, code.Most(), len(args))
@@ -17,18 +20,35 @@ func (m *Machine) enter(code *compile.Code, fn *value.Function, base int, args [
 	if len(m.frames) >= m.Limits.Depth {
 		return value.Errorf("calls nest deeper than %d", m.Limits.Depth)
 	}
-	if err := m.Step(8); err != nil {
+	if err := m.Step(callSteps); err != nil {
 		return err
 	}
-	m.grow(base + 1)
-	regs := m.window(base)
+	f := m.pushFrame(code, base)
+	f.globals = m.instance(code.Module).cells
+	if err := m.bind(f, args); err != nil {
+		m.pop()
+		return err
+	}
+	if fn != nil && fn.This != nil {
+		f.regs[0] = value.FromObject(fn.This)
+	}
+	if code.Boxes > 0 {
+		m.box(f, fn)
+	}
+	return nil
+}
+
+// bind puts arguments, defaults and rest where the parameters are, and makes
+// the other variables undefined.
+func (m *Machine) bind(f *frame, args []value.Value) error {
+	code, regs := f.code, f.regs
 	given := copy(regs[1:code.Params+1], args)
 	for i := given; i < code.Params; i++ {
 		regs[i+1] = code.Defaults[i-code.Least]
 	}
 	next := code.Params + 1
 	if code.Rest {
-		rest, err := m.rest(args[min(given, len(args)):])
+		rest, err := m.rest(args[given:])
 		if err != nil {
 			return err
 		}
@@ -37,14 +57,6 @@ func (m *Machine) enter(code *compile.Code, fn *value.Function, base int, args [
 	}
 	for i := next; i < code.Registers; i++ {
 		regs[i].SetUndefined()
-	}
-	m.frames = append(m.frames, frame{code: code, base: base, globals: m.instance(code.Module).cells})
-	f := &m.frames[len(m.frames)-1]
-	if fn != nil && fn.This != nil {
-		regs[0] = value.FromObject(fn.This)
-	}
-	if code.Boxes > 0 {
-		m.box(f, fn, regs)
 	}
 	return nil
 }
@@ -62,8 +74,12 @@ func (m *Machine) rest(args []value.Value) (*value.Array, error) {
 }
 
 // box gives a frame its cells.
-func (m *Machine) box(f *frame, fn *value.Function, regs *[windowSize]value.Value) {
+func (m *Machine) box(f *frame, fn *value.Function) {
 	code := f.code
+	if fn != nil && len(fn.Cells) == code.Boxes {
+		f.cells = fn.Cells // captured ones only, which never change
+		return
+	}
 	f.cells = make([]*value.Cell, code.Boxes)
 	n := 0
 	if fn != nil {
@@ -75,9 +91,9 @@ func (m *Machine) box(f *frame, fn *value.Function, regs *[windowSize]value.Valu
 		f.cells[n+i] = &own[i]
 	}
 	for _, p := range code.Boxed {
-		f.cells[p.Cell].Store(regs[p.Register])
+		f.cells[p.Cell].Store(f.regs[p.Register])
 		if p.Register > 0 {
-			regs[p.Register].SetUndefined()
+			f.regs[p.Register].SetUndefined()
 		}
 	}
 }
@@ -133,7 +149,7 @@ func (m *Machine) invoke(f *value.Function, base int, args []value.Value, dst ui
 	if code.Yields {
 		return m.suspend(), false, nil
 	}
-	m.frames[len(m.frames)-1].dst = dst
+	m.frame.dst = dst
 	return value.None, true, nil
 }
 
@@ -154,8 +170,7 @@ func (m *Machine) construct(class *value.Class, base int, args []value.Value, ds
 	if err := m.enter(class.Init.Code.(*compile.Code), nil, base, args); err != nil {
 		return value.None, false, err
 	}
-	f := &m.frames[len(m.frames)-1]
-	f.dst, f.makes = dst, true
+	m.frame.dst, m.frame.makes, m.frame.special = dst, true, true
 	return value.None, true, nil
 }
 

@@ -54,7 +54,7 @@ func (g *generator) EachValue(f func(value.Value) error) error {
 func (m *Machine) suspend() value.Value {
 	f := &m.frames[len(m.frames)-1]
 	g := &generator{m: m, code: f.code, globals: f.globals, cells: f.cells}
-	g.save(m.window(f.base))
+	g.save(f.regs)
 	m.pop()
 	return value.FromObject(GeneratorClass.New(g))
 }
@@ -78,8 +78,9 @@ func (g *generator) Next(*value.Thread) (key, v value.Value, ok bool, err error)
 	base := m.reserve(0)
 	defer func(top int) { m.top = top }(m.top)
 	m.top = base + windowSize
-	copy(m.window(base)[:], g.regs)
-	m.frames = append(m.frames, frame{code: g.code, globals: g.globals, cells: g.cells, gen: g, pc: g.pc, base: base})
+	f := m.pushFrame(g.code, base)
+	f.globals, f.cells, f.gen, f.pc, f.special = g.globals, g.cells, g, g.pc, true
+	copy(f.regs[:], g.regs)
 	g.state, g.yielded = running, false
 	v, err = m.run(len(m.frames) - 1)
 	if err != nil || !g.yielded {
@@ -92,10 +93,10 @@ func (g *generator) Next(*value.Thread) (key, v value.Value, ok bool, err error)
 }
 
 // yield takes the frame of a generator off the stack, and returns the value.
-func (m *Machine) yield(f *frame, regs *[windowSize]value.Value, w uint32) value.Value {
+func (m *Machine) yield(f *frame, w uint32) value.Value {
 	g := f.gen
 	r := uint8(w >> 16)
-	v := regs[r]
+	v := f.regs[r]
 	if int(r) < f.code.Registers {
 		if v.IsUndefined() {
 			v = value.None
@@ -103,23 +104,23 @@ func (m *Machine) yield(f *frame, regs *[windowSize]value.Value, w uint32) value
 		v.Retain()
 	}
 	if compile.Op(w) == compile.Yield {
-		g.key = regs[uint8(w>>8)]
+		g.key = f.regs[uint8(w>>8)]
 	} else {
 		g.key = value.Number(g.next)
 		g.next++
 	}
 	g.yielded, g.pc = true, f.pc
-	g.save(regs)
+	g.save(f.regs)
 	m.pop()
 	return v
 }
 
 // iterate makes R[a] an iteration of R[b].
-func (m *Machine) iterate(code *compile.Code, regs *[windowSize]value.Value, w uint32) error {
-	if err := m.defined(code, regs, w>>16); err != nil {
+func (m *Machine) iterate(f *frame, w uint32) error {
+	if err := m.defined(f, w>>16); err != nil {
 		return err
 	}
-	v := regs[uint8(w>>16)]
+	v := f.regs[uint8(w>>16)]
 	a := uint8(w >> 8)
 	switch {
 	case v.IsArray():
@@ -134,22 +135,34 @@ func (m *Machine) iterate(code *compile.Code, regs *[windowSize]value.Value, w u
 	default:
 		return value.Errorf("foreach over %s", article(v))
 	}
-	regs[a] = v
-	regs[a+1] = value.Number(0)
+	f.regs[a] = v
+	f.regs[a+1] = value.Number(0)
 	return nil
 }
 
-// next advances the iteration of an object in the window at base, and reports
-// whether there was an element.
-func (m *Machine) next(base int, w uint32) (bool, error) {
-	iter := m.stack[base+int(uint8(w>>8))].Object().Native.(value.Iterator)
-	k, v, ok, err := iter.Next(&m.Thread)
-	if err != nil || !ok {
-		return false, err
+// next advances the iteration R[a], and jumps if there is a next element.
+func (m *Machine) next(f *frame, w, x uint32) error {
+	a := uint8(w >> 8)
+	var k, v value.Value
+	if list := f.regs[a].Array(); list != nil {
+		var at int
+		if k, v, at = list.Next(int(f.regs[a+1].Float())); at < 0 {
+			return nil
+		}
+		v.Retain()
+		f.regs[a+1].SetFloat(float64(at + 1))
+	} else {
+		var ok bool
+		var err error
+		k, v, ok, err = f.regs[a].Object().Native.(value.Iterator).Next(&m.Thread)
+		if err != nil || !ok {
+			return err
+		}
+		f = m.frame
 	}
-	m.stack[base+int(w>>24)] = v
-	if b := int(uint8(w >> 16)); b > 0 {
-		m.stack[base+b] = k
+	f.regs[w>>24] = v
+	if b := uint8(w >> 16); b > 0 {
+		f.regs[b] = k
 	}
-	return true, m.Step(4)
+	return m.jump(f, x, true)
 }

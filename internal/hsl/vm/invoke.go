@@ -9,101 +9,115 @@ import (
 // R[c] of the frame f that was.
 
 // call is the call of a function value.
-func (m *Machine) call(f *frame, regs *[windowSize]value.Value, w uint32, stop int) error {
-	a := uint8(w >> 8)
-	if err := m.defined(f.code, regs, w>>8); err != nil {
+func (m *Machine) call(f *frame, w uint32) error {
+	if err := m.defined(f, w>>8); err != nil {
 		return err
 	}
-	fn := regs[a].Function()
+	v := f.regs[uint8(w>>8)]
+	fn := v.Function()
 	if fn == nil {
-		return value.Errorf("call of %s, which is no function", article(regs[a]))
+		return value.Errorf("call of %s, which is no function", article(v))
 	}
-	return m.apply(fn, f.base, w)
+	return m.apply(fn, f, w)
 }
 
-// apply calls fn with the arguments that stand behind R[a] of the frame at base.
-func (m *Machine) apply(fn *value.Function, base int, w uint32) error {
-	at := base + int(uint8(w>>8))
-	n := int(uint8(w >> 16))
-	args := m.stack[at+1 : at+1+n : base+windowSize]
+// args returns the arguments of a call, with room behind them for what a
+// builtin defaults.
+func (f *frame) args(w uint32) []value.Value {
+	a := int(uint8(w >> 8))
+	return f.regs[a+1 : a+1+int(uint8(w>>16))]
+}
+
+// apply calls fn with the arguments of the instruction.
+func (m *Machine) apply(fn *value.Function, f *frame, w uint32) error {
+	args := f.args(w)
+	at := f.base + int(uint8(w>>8))
 	if fn.Code == nil && (fn.Class == nil || !fn.Class.Script) {
 		v, err := m.callFunction(fn, at, args)
-		return m.deliver(base, w, v, err)
+		return m.deliver(w, v, err)
 	}
 	v, pushed, err := m.invoke(fn, at, args, uint8(w>>24))
 	if err != nil || pushed {
 		return err
 	}
-	return m.deliver(base, w, v, nil)
+	return m.deliver(w, v, nil)
 }
 
-// deliver puts a result into R[c] of the window at base.
-func (m *Machine) deliver(base int, w uint32, v value.Value, err error) error {
+// deliver puts a result into R[c] of the topmost frame.
+func (m *Machine) deliver(w uint32, v value.Value, err error) error {
 	if err == nil {
-		m.stack[base+int(w>>24)] = v
+		m.frame.regs[w>>24] = v
 	}
 	return err
 }
 
-// callScript is the call of a named generator function.
-func (m *Machine) callScript(f *frame, code *compile.Code, w uint32) error {
-	base := f.base
-	return m.apply(code.Value.Function(), base, w)
+// callScript is the call of a named function.
+func (m *Machine) callScript(f *frame, w uint32, code *compile.Code) error {
+	return m.apply(code.Value.Function(), f, w)
 }
 
-// callMethod is R[a]->name(…).
-func (m *Machine) callMethod(f *frame, regs *[windowSize]value.Value, w uint32, name string) error {
-	a := uint8(w >> 8)
-	base := f.base
-	fn, this, err := m.method(f.code, regs[a], name)
+// callBuiltin is the call of a named builtin.
+func (m *Machine) callBuiltin(f *frame, w uint32, b *value.Builtin) error {
+	v, err := m.callGo(b, nil, f.args(w))
+	return m.deliver(w, v, err)
+}
+
+// callMethod is R[a]->name(…). The site remembers the class that it met last.
+func (m *Machine) callMethod(f *frame, w uint32, site *compile.Site) error {
+	r := &f.regs[uint8(w>>8)]
+	if o := r.Object(); o != nil && !o.HasExtra() {
+		if fn := site.Lookup(o.Class, f.code.Class); fn != nil {
+			if fn.Builtin != nil {
+				v, err := m.callGo(fn.Builtin, o, f.args(w))
+				return m.deliver(w, v, err)
+			}
+			return m.apply(fn, f, w)
+		}
+	}
+	fn, this, err := m.method(f.code, *r, site.Name)
 	switch {
 	case err != nil:
 		return err
 	case this == nil:
-		return m.apply(fn, base, w)
+		return m.apply(fn, f, w)
 	case fn.Builtin != nil:
-		at := base + int(a)
-		args := m.stack[at+1 : at+1+int(uint8(w>>16)) : base+windowSize]
-		v, err := m.callGo(fn.Builtin, this, args)
-		return m.deliver(base, w, v, err)
+		v, err := m.callGo(fn.Builtin, this, f.args(w))
+		return m.deliver(w, v, err)
 	}
-	regs[a] = value.FromObject(this) // $this is where the object is already, but for bound methods
-	return m.apply(fn, base, w)
+	*r = value.FromObject(this) // where it is already, but for bound methods
+	return m.apply(fn, f, w)
 }
 
 // callNew is Class(…).
-func (m *Machine) callNew(f *frame, regs *[windowSize]value.Value, w uint32, class *value.Class) error {
-	base := f.base
-	at := base + int(uint8(w>>8))
-	args := m.stack[at+1 : at+1+int(uint8(w>>16))]
-	v, pushed, err := m.construct(class, at, args, uint8(w>>24))
+func (m *Machine) callNew(f *frame, w uint32, class *value.Class) error {
+	v, pushed, err := m.construct(class, f.base+int(uint8(w>>8)), f.args(w), uint8(w>>24))
 	if err != nil || pushed {
 		return err
 	}
-	return m.deliver(base, w, v, nil)
+	return m.deliver(w, v, nil)
 }
 
 // callSpread is a call whose arguments are the array R[a+1].
-func (m *Machine) callSpread(f *frame, regs *[windowSize]value.Value, w uint32) error {
+func (m *Machine) callSpread(f *frame, w uint32) error {
 	a := uint8(w >> 8)
-	base := f.base
+	v := f.regs[a]
 	var fn *value.Function
 	var this *value.Object
 	if uint8(w>>16) == compile.SpreadMethod {
 		var err error
-		if fn, this, err = m.method(f.code, regs[a], regs[a+2].Str()); err != nil {
+		if fn, this, err = m.method(f.code, v, f.regs[a+2].Str()); err != nil {
 			return err
 		}
-	} else if fn = regs[a].Function(); fn == nil {
-		return value.Errorf("call of %s, which is no function", article(regs[a]))
+	} else if fn = v.Function(); fn == nil {
+		return value.Errorf("call of %s, which is no function", article(v))
 	}
 	if this != nil && fn.This == nil {
 		bound := *fn
 		bound.This = this
 		fn = &bound
 	}
-	v, err := m.Call(value.FromFunction(fn), listOf(regs[a+1].Array())...)
-	return m.deliver(base, w, v, err)
+	result, err := m.Call(value.FromFunction(fn), listOf(f.regs[a+1].Array())...)
+	return m.deliver(w, result, err)
 }
 
 // listOf returns the values of an array.
@@ -116,12 +130,10 @@ func listOf(a *value.Array) []value.Value {
 }
 
 // callCached is a call through the cache of the process.
-func (m *Machine) callCached(regs *[windowSize]value.Value, w uint32, fn *value.Function) error {
-	base := m.frames[len(m.frames)-1].base
+func (m *Machine) callCached(f *frame, w uint32, fn *value.Function) error {
 	a := uint8(w >> 8)
-	args := listOf(regs[a+1].Array())
-	v, err := m.cached(fn, regs[a].Array(), args)
-	return m.deliver(base, w, v, err)
+	v, err := m.cached(fn, f.regs[a].Array(), listOf(f.regs[a+1].Array()))
+	return m.deliver(w, v, err)
 }
 
 // cached makes a CacheCall of the options of the cache prefix.

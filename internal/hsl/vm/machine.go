@@ -36,6 +36,7 @@ type Machine struct {
 	stack     []value.Value
 	top       int // first place of the stack above all windows, for calls by builtins
 	frames    []frame
+	frame     *frame      // the topmost of frames
 	instances []*instance // of the program's modules, by index
 	strangers map[*compile.Module]*instance
 	calls     []*value.Call // one for each builtin under way, and used ones
@@ -46,13 +47,15 @@ type Machine struct {
 // frame is one call under way.
 type frame struct {
 	code    *compile.Code
+	regs    *[windowSize]value.Value // the window at base
+	pc      int                      // of the next word; kept up to date only where the loop is left
+	base    int
 	globals []*value.Cell // of the code's module
 	cells   []*value.Cell
 	gen     *generator // whose body this is, or nil
-	pc      int        // of the next word; kept up to date only across calls
-	base    int        // of the window
 	dst     uint8      // register of the caller that takes the result
 	makes   bool       // a constructor: the result is $this
+	special bool       // makes, or has a gen
 }
 
 // instance is a module within one execution.
@@ -139,7 +142,7 @@ func (m *Machine) end(err *error) {
 	m.program, m.strangers = nil, nil
 	clear(m.instances)
 	clear(m.frames[:cap(m.frames)])
-	m.frames = m.frames[:0]
+	m.frames, m.frame = m.frames[:0], nil
 	if len(m.stack) > keptStack {
 		m.stack = make([]value.Value, firstStack)
 	} else {
@@ -217,7 +220,7 @@ func (m *Machine) runModule(mod *compile.Module) (value.Value, error) {
 	if err := m.enter(mod.Body, nil, base, nil); err != nil {
 		return value.None, err
 	}
-	m.frames[len(m.frames)-1].globals = inst.cells
+	m.frame.globals = inst.cells
 	return m.run(len(m.frames) - 1)
 }
 
@@ -225,8 +228,8 @@ func (m *Machine) runModule(mod *compile.Module) (value.Value, error) {
 // values more.
 func (m *Machine) reserve(n int) int {
 	base := m.top
-	if len(m.frames) > 0 {
-		base = max(base, m.frames[len(m.frames)-1].base+windowSize)
+	if m.frame != nil {
+		base = max(base, m.frame.base+windowSize)
 	}
 	m.grow(base + n + 1)
 	return base
@@ -240,6 +243,9 @@ func (m *Machine) grow(base int) {
 	larger := make([]value.Value, 2*(base+windowSize))
 	copy(larger, m.stack)
 	m.stack = larger
+	for i := range m.frames {
+		m.frames[i].regs = m.window(m.frames[i].base)
+	}
 }
 
 func (m *Machine) window(base int) *[windowSize]value.Value {
@@ -275,6 +281,9 @@ func (m *Machine) Roots(f func(value.Value)) {
 	for i := range m.frames {
 		fr := &m.frames[i]
 		end = max(end, fr.base+windowSize)
+		if fr.code.Boxes == 0 {
+			continue // cells may be those of an earlier call
+		}
 		for _, c := range fr.cells {
 			f(c.Load())
 		}

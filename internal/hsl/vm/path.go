@@ -17,14 +17,14 @@ type place struct {
 	step   *compile.Step
 }
 
-// rootPlace returns where the variable at the root of a path stands. A cell
-// that other threads see is changed in scratch, from where the caller stores it
-// if shared is not nil.
-func (m *Machine) rootPlace(f *frame, regs *[windowSize]value.Value, p *compile.Path, scratch *value.Value) (at *value.Value, shared *value.Cell) {
+// rootPlace returns where the variable at the root of a path stands. If that is a
+// cell that other threads see, at is a copy, which the caller stores in the cell
+// shared when it has changed it.
+func (m *Machine) rootPlace(f *frame, p *compile.Path) (at *value.Value, shared *value.Cell) {
 	var c *value.Cell
 	switch p.Root {
 	case resolve.Register:
-		return &regs[uint8(p.Index)], nil
+		return &f.regs[uint8(p.Index)], nil
 	case resolve.Boxed:
 		c = f.cells[p.Index]
 	default:
@@ -33,13 +33,13 @@ func (m *Machine) rootPlace(f *frame, regs *[windowSize]value.Value, p *compile.
 	if at := c.Place(); at != nil {
 		return at, nil
 	}
-	*scratch = c.Load()
-	return scratch, c
+	v := c.Load()
+	return &v, c
 }
 
 // descend walks down a path for writing: arrays are made where there are none,
 // and copied where they have other owners.
-func (m *Machine) descend(f *frame, regs *[windowSize]value.Value, p *compile.Path, at *value.Value) (place, error) {
+func (m *Machine) descend(f *frame, p *compile.Path, at *value.Value) (place, error) {
 	if p.ReadOnly != "" {
 		return place{}, value.Errorf("$%s is read-only", p.ReadOnly)
 	}
@@ -47,7 +47,7 @@ func (m *Machine) descend(f *frame, regs *[windowSize]value.Value, p *compile.Pa
 		s := &p.Steps[i]
 		last := i == len(p.Steps)-1
 		if o := at.Object(); o != nil {
-			where, err := m.objectStep(f.code, regs, o, s, last)
+			where, err := m.objectStep(f, o, s, last)
 			if where.at == nil || err != nil {
 				return where, err
 			}
@@ -64,14 +64,11 @@ func (m *Machine) descend(f *frame, regs *[windowSize]value.Value, p *compile.Pa
 		if err != nil {
 			return place{}, err
 		}
-		if err := m.Alloc(elementBytes); err != nil {
-			return place{}, err
-		}
 		if s.Kind == compile.StepAppend {
 			at = a.PushSlot()
 			continue
 		}
-		key, err := m.key(f.code, regs, s)
+		key, err := m.key(f, s)
 		if err != nil {
 			return place{}, err
 		}
@@ -81,40 +78,39 @@ func (m *Machine) descend(f *frame, regs *[windowSize]value.Value, p *compile.Pa
 }
 
 // key returns the subscript of a step.
-func (m *Machine) key(code *compile.Code, regs *[windowSize]value.Value, s *compile.Step) (value.Value, error) {
+func (m *Machine) key(f *frame, s *compile.Step) (value.Value, error) {
 	if s.Kind != compile.StepIndex {
-		return code.Consts[s.Const], nil
+		return f.code.Consts[s.Const], nil
 	}
-	return regs[s.Register], m.defined(code, regs, uint32(s.Register))
+	return f.regs[s.Register], m.defined(f, uint32(s.Register))
 }
 
 // objectStep steps to a property of an object. Below the last step the
 // property is one that can be written where it stands, or is read: an object in
 // it is what counts then.
-func (m *Machine) objectStep(code *compile.Code, regs *[windowSize]value.Value, o *value.Object, s *compile.Step, last bool) (place, error) {
+func (m *Machine) objectStep(f *frame, o *value.Object, s *compile.Step, last bool) (place, error) {
 	if s.Kind == compile.StepAppend || s.Kind == compile.StepSlice {
 		return place{}, value.Errorf("an object is no array")
 	}
-	key, err := m.key(code, regs, s)
+	key, err := m.key(f, s)
 	if err != nil {
 		return place{}, err
 	}
-	text, err := m.AppendText(nil, key)
+	name, err := m.name(key)
 	if err != nil {
 		return place{}, err
 	}
-	name := string(text)
 	if !last {
 		// What is written below an object in the property is not the property.
 		if v, ok := o.Property(name); ok && v.IsObject() {
-			v, err := m.property(code, o, name)
+			v, err := m.property(f.code, o, name)
 			return place{at: &v}, err
 		}
 	}
-	if err := mayWrite(code, o, name); err != nil {
+	if err := mayWrite(f.code, o, name); err != nil {
 		return place{}, err
 	}
-	if err := m.Alloc(elementBytes); err != nil {
+	if err := m.Alloc(propertyBytes); err != nil {
 		return place{}, err
 	}
 	if at := o.Place(name); at != nil {
@@ -126,9 +122,12 @@ func (m *Machine) objectStep(code *compile.Code, regs *[windowSize]value.Value, 
 	return place{object: o, name: name}, nil
 }
 
-// get reads the place.
+// get reads the place; none stands for what is not set.
 func (pl *place) get() value.Value {
 	if pl.at != nil {
+		if pl.at.IsUndefined() {
+			return value.None
+		}
 		return *pl.at
 	}
 	if pl.object != nil {
@@ -139,7 +138,7 @@ func (pl *place) get() value.Value {
 }
 
 // set stores v, which the place owns then.
-func (m *Machine) set(regs *[windowSize]value.Value, pl *place, v value.Value) error {
+func (m *Machine) set(f *frame, pl *place, v value.Value) error {
 	switch {
 	case pl.at != nil:
 		*pl.at = v
@@ -155,99 +154,93 @@ func (m *Machine) set(regs *[windowSize]value.Value, pl *place, v value.Value) e
 	if err != nil {
 		return err
 	}
-	return a.ReplaceSlice(&m.Thread, regs[pl.step.Register], regs[pl.step.Register+1], list)
+	return a.ReplaceSlice(&m.Thread, f.regs[pl.step.Register], f.regs[pl.step.Register+1], list)
 }
 
 // storePath is: path = R[a].
-func (m *Machine) storePath(f *frame, regs *[windowSize]value.Value, w uint32, p *compile.Path) error {
-	v, err := m.given(f.code, regs, uint8(w>>8))
+func (m *Machine) storePath(f *frame, w uint32, p *compile.Path) error {
+	v, err := m.given(f, uint8(w>>8))
 	if err != nil {
 		return err
 	}
-	var scratch value.Value
-	root, shared := m.rootPlace(f, regs, p, &scratch)
-	pl, err := m.descend(f, regs, p, root)
+	root, shared := m.rootPlace(f, p)
+	pl, err := m.descend(f, p, root)
 	if err != nil {
 		return err
 	}
-	if err := m.set(regs, &pl, v); err != nil {
+	if err := m.set(f, &pl, v); err != nil {
 		return err
 	}
 	if shared != nil {
-		shared.Store(scratch)
-	}
-	return nil
-}
-
-// change replaces what stands at a path by what f makes of it.
-func (m *Machine) change(fr *frame, regs *[windowSize]value.Value, p *compile.Path, f func(old value.Value) (value.Value, error)) error {
-	var scratch value.Value
-	root, shared := m.rootPlace(fr, regs, p, &scratch)
-	pl, err := m.descend(fr, regs, p, root)
-	if err != nil {
-		return err
-	}
-	old := pl.get()
-	if old.IsUndefined() {
-		old = value.None
-	}
-	v, err := f(old)
-	if err != nil {
-		return err
-	}
-	if err := m.set(regs, &pl, v); err != nil {
-		return err
-	}
-	if shared != nil {
-		shared.Store(scratch)
+		shared.Store(*root)
 	}
 	return nil
 }
 
 // opPath is: R[c] = path = path, operator b, R[a].
-func (m *Machine) opPath(f *frame, regs *[windowSize]value.Value, w uint32, p *compile.Path) error {
-	y := regs[uint8(w>>8)]
+func (m *Machine) opPath(f *frame, w uint32, p *compile.Path) error {
+	y := f.regs[uint8(w>>8)]
 	if y.IsUndefined() {
-		return m.undefined(f.code, w>>8)
+		return m.undefined(f, w>>8)
 	}
-	return m.change(f, regs, p, func(old value.Value) (value.Value, error) {
-		if value.BothNumbers(old, y) && value.Operator(uint8(w>>16)) == value.Add {
-			v := value.Number(old.Float() + y.Float())
-			regs[w>>24] = v
-			return v, nil
+	op := value.Operator(uint8(w >> 16))
+	root, shared := m.rootPlace(f, p)
+	pl, err := m.descend(f, p, root)
+	if err != nil {
+		return err
+	}
+	if op == value.Add && pl.at != nil && value.BothNumbers(*pl.at, y) { // nearly always
+		pl.at.SetFloat(pl.at.Float() + y.Float())
+		f.regs[w>>24].SetNumber(pl.at)
+	} else {
+		v, err := value.Operate(&m.Thread, op, pl.get(), y)
+		if err != nil {
+			return err
 		}
-		v, err := value.Operate(&m.Thread, value.Operator(uint8(w>>16)), old, y)
-		if err == nil {
-			v.Retain() // here and in R[c], and perhaps it is a side itself
-			v.Retain()
-			regs[w>>24] = v
+		v.Retain() // here and in R[c], and perhaps it is a side itself
+		v.Retain()
+		f.regs[w>>24] = v
+		if err := m.set(f, &pl, v); err != nil {
+			return err
 		}
-		return v, err
-	})
+	}
+	if shared != nil {
+		shared.Store(*root)
+	}
+	return nil
 }
 
 // incPath is ++ and --.
-func (m *Machine) incPath(f *frame, regs *[windowSize]value.Value, w uint32, p *compile.Path) error {
+func (m *Machine) incPath(f *frame, w uint32, p *compile.Path) error {
+	root, shared := m.rootPlace(f, p)
+	pl, err := m.descend(f, p, root)
+	if err != nil {
+		return err
+	}
 	flags := w >> 16
-	return m.change(f, regs, p, func(old value.Value) (value.Value, error) {
-		n := old.ToNumber()
-		changed := n + 1
-		if flags&compile.Down != 0 {
-			changed = n - 1
-		}
-		if flags&compile.Old == 0 {
-			n = changed
-		}
-		regs[uint8(w>>8)].SetFloat(n)
-		return value.Number(changed), nil
-	})
+	n := pl.get().ToNumber()
+	changed := n + 1
+	if flags&compile.Down != 0 {
+		changed = n - 1
+	}
+	if flags&compile.Old == 0 {
+		n = changed
+	}
+	f.regs[uint8(w>>8)].SetFloat(n)
+	if err := m.set(f, &pl, value.Number(changed)); err != nil {
+		return err
+	}
+	if shared != nil {
+		shared.Store(*root)
+	}
+	return nil
 }
 
 // loadRoot returns the value of the variable of a barrier.
 func (m *Machine) loadRoot(f *frame, b compile.Barrier) value.Value {
 	switch b.Storage {
 	case resolve.Register:
-		return m.window(f.base)[uint8(b.Index)]
+		return f.regs[uint8(b.Index)]
 	case resolve.Boxed:
 		return f.cells[b.Index].Load()
 	}
@@ -258,7 +251,7 @@ func (m *Machine) loadRoot(f *frame, b compile.Barrier) value.Value {
 func (m *Machine) storeRoot(f *frame, b compile.Barrier, v value.Value) {
 	switch b.Storage {
 	case resolve.Register:
-		m.window(f.base)[uint8(b.Index)] = v
+		f.regs[uint8(b.Index)] = v
 	case resolve.Boxed:
 		f.cells[b.Index].Store(v)
 	default:
@@ -267,10 +260,10 @@ func (m *Machine) storeRoot(f *frame, b compile.Barrier, v value.Value) {
 }
 
 // rootValue returns the value of the variable at the root of a path.
-func (m *Machine) rootValue(f *frame, regs *[windowSize]value.Value, p *compile.Path) value.Value {
+func (m *Machine) rootValue(f *frame, p *compile.Path) value.Value {
 	switch p.Root {
 	case resolve.Register:
-		return regs[uint8(p.Index)]
+		return f.regs[uint8(p.Index)]
 	case resolve.Boxed:
 		return f.cells[p.Index].Load()
 	}
@@ -279,28 +272,28 @@ func (m *Machine) rootValue(f *frame, regs *[windowSize]value.Value, p *compile.
 
 // look walks down a path for reading, all steps but the last n. ok is false
 // when something on the way is missing.
-func (m *Machine) look(f *frame, regs *[windowSize]value.Value, p *compile.Path, n int) (v value.Value, ok bool, err error) {
-	v = m.rootValue(f, regs, p)
+func (m *Machine) look(f *frame, p *compile.Path, n int) (v value.Value, ok bool, err error) {
+	v = m.rootValue(f, p)
 	if v.IsUndefined() {
 		return value.None, false, nil
 	}
 	for i := range len(p.Steps) - n {
-		if v, ok, err = m.lookStep(f.code, regs, v, &p.Steps[i]); err != nil || !ok {
+		if v, ok, err = m.lookStep(f, v, &p.Steps[i]); err != nil || !ok {
 			return value.None, false, err
 		}
 	}
 	return v, true, nil
 }
 
-func (m *Machine) lookStep(code *compile.Code, regs *[windowSize]value.Value, v value.Value, s *compile.Step) (value.Value, bool, error) {
+func (m *Machine) lookStep(f *frame, v value.Value, s *compile.Step) (value.Value, bool, error) {
 	switch s.Kind {
 	case compile.StepAppend:
 		return value.None, false, nil
 	case compile.StepSlice:
-		v, err := value.Slice(&m.Thread, v, regs[s.Register], regs[s.Register+1], value.None)
+		v, err := value.Slice(&m.Thread, v, f.regs[s.Register], f.regs[s.Register+1], value.None)
 		return v, err == nil && !v.IsNone(), err
 	}
-	key, err := m.key(code, regs, s)
+	key, err := m.key(f, s)
 	if err != nil {
 		return value.None, false, err
 	}
@@ -308,88 +301,101 @@ func (m *Machine) lookStep(code *compile.Code, regs *[windowSize]value.Value, v 
 	if o == nil {
 		return value.Index(v, key), value.HasIndex(v, key), nil
 	}
-	text, err := m.AppendText(nil, key)
+	name, err := m.name(key)
 	if err != nil {
 		return value.None, false, err
 	}
-	_, exists := o.Property(string(text))
-	p, err := m.property(code, o, string(text))
+	_, exists := o.Property(name)
+	p, err := m.property(f.code, o, name)
 	return p, err == nil && (exists || !p.IsNone()), err
 }
 
-// loadPath reads a path, none for what is missing.
-func (m *Machine) loadPath(f *frame, regs *[windowSize]value.Value, p *compile.Path) (value.Value, error) {
-	v, _, err := m.look(f, regs, p, 0)
-	return v, err
+// loadPath is R[a] = path, none for what is missing.
+func (m *Machine) loadPath(f *frame, w uint32, p *compile.Path) error {
+	v, _, err := m.look(f, p, 0)
+	v.Retain()
+	f.regs[uint8(w>>8)] = v
+	return err
 }
 
-// issetPath reports whether a path leads somewhere. It never fails.
-func (m *Machine) issetPath(f *frame, regs *[windowSize]value.Value, p *compile.Path) bool {
-	_, ok, err := m.look(f, regs, p, 0)
-	return ok && err == nil
+// issetPath is R[a] = whether a path leads somewhere. It fails only when the
+// script has to end.
+func (m *Machine) issetPath(f *frame, w uint32, p *compile.Path) error {
+	_, ok, err := m.look(f, p, 0)
+	f.regs[uint8(w>>8)].SetBool(ok && err == nil)
+	if err != nil && value.Uncatchable(err) {
+		return err
+	}
+	return nil
 }
 
-// unsetPath removes what a path leads to, and reports whether it was there.
-func (m *Machine) unsetPath(f *frame, regs *[windowSize]value.Value, p *compile.Path) (bool, error) {
+// unsetPath removes what a path leads to; R[a] = whether it was there.
+func (m *Machine) unsetPath(f *frame, w uint32, p *compile.Path) error {
+	had, err := m.unset(f, p)
+	f.regs[uint8(w>>8)].SetBool(had)
+	return err
+}
+
+// unset removes what a path leads to, and reports whether it was there.
+func (m *Machine) unset(f *frame, p *compile.Path) (bool, error) {
 	if p.ReadOnly != "" {
 		return false, value.Errorf("$%s is read-only", p.ReadOnly)
 	}
-	var scratch value.Value
-	root, shared := m.rootPlace(f, regs, p, &scratch)
+	root, shared := m.rootPlace(f, p)
 	if len(p.Steps) == 0 {
 		had := !root.IsUndefined()
 		root.Release()
 		root.SetUndefined()
 		if shared != nil {
-			shared.Store(scratch)
+			shared.Store(*root)
 		}
 		return had, nil
 	}
 	// Nothing must come into being on the way.
-	v, ok, err := m.look(f, regs, p, 1)
+	v, ok, err := m.look(f, p, 1)
 	if err != nil || !ok {
 		return false, err
 	}
 	s := &p.Steps[len(p.Steps)-1]
 	if s.Kind != compile.StepSlice {
-		if _, ok, err = m.lookStep(f.code, regs, v, s); err != nil || !ok {
+		if _, ok, err = m.lookStep(f, v, s); err != nil || !ok {
 			return false, err
 		}
 	}
 	if o := v.Object(); o != nil {
-		return m.unsetProperty(f.code, regs, o, s)
+		return m.unsetProperty(f, o, s)
 	}
 	if !v.IsArray() {
 		return false, nil
 	}
-	had, err := m.unsetElement(f, regs, p, root, s)
+	had, err := m.unsetElement(f, p, root, s)
 	if shared != nil {
-		shared.Store(scratch)
+		shared.Store(*root)
 	}
 	return had, err
 }
 
-func (m *Machine) unsetProperty(code *compile.Code, regs *[windowSize]value.Value, o *value.Object, s *compile.Step) (bool, error) {
-	key, err := m.key(code, regs, s)
+func (m *Machine) unsetProperty(f *frame, o *value.Object, s *compile.Step) (bool, error) {
+	key, err := m.key(f, s)
 	if err != nil {
 		return false, err
 	}
-	text, err := m.AppendText(nil, key)
+	name, err := m.name(key)
 	if err != nil {
 		return false, err
 	}
-	if err := mayWrite(code, o, string(text)); err != nil {
+	if err := mayWrite(f.code, o, name); err != nil {
 		return false, err
 	}
-	return o.DeleteProperty(string(text)), nil
+	return o.DeleteProperty(name), nil
 }
 
 // unsetElement removes an element or slice of the array that the path leads to
 // without its last step.
-func (m *Machine) unsetElement(f *frame, regs *[windowSize]value.Value, p *compile.Path, root *value.Value, s *compile.Step) (bool, error) {
+func (m *Machine) unsetElement(f *frame, p *compile.Path, root *value.Value, s *compile.Step) (bool, error) {
 	shorter := *p
 	shorter.Steps = p.Steps[:len(p.Steps)-1]
-	pl, err := m.descend(f, regs, &shorter, root)
+	pl, err := m.descend(f, &shorter, root)
 	if err != nil || pl.at == nil {
 		return false, err
 	}
@@ -399,10 +405,10 @@ func (m *Machine) unsetElement(f *frame, regs *[windowSize]value.Value, p *compi
 	}
 	if s.Kind == compile.StepSlice {
 		before := a.Len()
-		err := a.ReplaceSlice(&m.Thread, regs[s.Register], regs[s.Register+1], value.NewArray(0))
+		err := a.ReplaceSlice(&m.Thread, f.regs[s.Register], f.regs[s.Register+1], value.NewArray(0))
 		return a.Len() < before, err
 	}
-	key, err := m.key(f.code, regs, s)
+	key, err := m.key(f, s)
 	if err != nil {
 		return false, err
 	}

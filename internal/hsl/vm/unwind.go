@@ -34,7 +34,7 @@ func (m *Machine) catch(err error, stop int) error {
 		f := &m.frames[len(m.frames)-1]
 		if h := f.handler(); h != nil && catchable {
 			m.releaseWithin(len(m.frames)-1, h.Barriers)
-			m.window(f.base)[h.Register] = err.(*value.Throw).Value
+			f.regs[h.Register] = err.(*value.Throw).Value
 			f.pc = h.Target
 			return nil
 		}
@@ -47,10 +47,40 @@ func (m *Machine) catch(err error, stop int) error {
 	return err
 }
 
+// pushFrame puts a frame on top, of which the caller fills in what is special.
+func (m *Machine) pushFrame(code *compile.Code, base int) *frame {
+	m.grow(base)
+	m.frames = append(m.frames, frame{code: code, base: base, regs: m.window(base)})
+	m.frame = &m.frames[len(m.frames)-1]
+	return m.frame
+}
+
+// pop takes the topmost frame away.
 func (m *Machine) pop() {
 	n := len(m.frames) - 1
-	m.frames[n].cells, m.frames[n].gen = nil, nil
+	m.frames[n] = frame{}
 	m.frames = m.frames[:n]
+	m.frame = nil
+	if n > 0 {
+		m.frame = &m.frames[n-1]
+	}
+}
+
+// leave takes away a frame that returns v, and gives v to the frame below; it
+// returns what the call resulted in.
+func (m *Machine) leave(f *frame, v value.Value) value.Value {
+	if f.makes {
+		v = f.regs[0]
+	}
+	if f.gen != nil {
+		f.gen.state = finished
+	}
+	dst := f.dst
+	m.pop()
+	if m.frame != nil {
+		m.frame.regs[dst] = v
+	}
+	return v
 }
 
 // thrown makes an exception of an error, with the place where it happened.
@@ -98,13 +128,16 @@ type entered struct {
 	barrier compile.Barrier
 }
 
-// enterBarrier waits for the barrier and gives its variable the shared value.
-func (m *Machine) enterBarrier(f *frame, name value.Value, b compile.Barrier) error {
-	text, err := m.AppendText(nil, name)
+// barrier enters the barrier named R[a], and gives its variable the shared
+// value.
+func (m *Machine) barrier(f *frame, w uint32, b compile.Barrier) error {
+	if err := m.defined(f, w>>8); err != nil {
+		return err
+	}
+	key, err := m.name(f.regs[uint8(w>>8)])
 	if err != nil {
 		return err
 	}
-	key := string(text)
 	for i := range m.barriers {
 		if m.barriers[i].key == key {
 			return value.Errorf("barrier %q is entered already", key)
