@@ -64,7 +64,7 @@ func newHSHCommand() *cobra.Command {
 	flags.BoolVarP(&f.binary, "binary", "B", false, "print what is echoed as it is, without line breaks")
 	flags.BoolVarP(&f.syntax, "syntax", "s", false, "check the syntax of files and end; functions need not exist")
 	flags.BoolP("version", "v", false, "print the version and end")
-	c.AddCommand(newLintCommand())
+	c.AddCommand(newLintCommand(), newTestCommand())
 	return c
 }
 
