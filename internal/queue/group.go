@@ -12,6 +12,7 @@ import (
 type group struct {
 	key         groupKey
 	destination *delivery.Destination // of the entry that came in last
+	settings    *Settings             // by which that was found
 	lanes       [priorities]lane
 	waiting     int
 	sending     int
@@ -111,7 +112,7 @@ func (s *schedule) activate(e *entry, d *delivery.Destination) {
 		}
 		s.groups[key] = g
 	}
-	g.destination = d
+	g.destination, g.settings = d, s.settings
 	g.waiting++
 	e.group = g
 	s.setState(e, StateActive)

@@ -37,6 +37,7 @@ type tried struct {
 	delivery.Attempt
 	at   time.Time
 	body string
+	to   string // the first host
 }
 
 func (c *courier) Resolve(_ context.Context, a *delivery.Attempt) (*delivery.Destination, *delivery.Outcome) {
@@ -50,8 +51,8 @@ func (c *courier) Resolve(_ context.Context, a *delivery.Attempt) (*delivery.Des
 	return &delivery.Destination{Hosts: []delivery.Host{host}}, nil
 }
 
-func (c *courier) Deliver(ctx context.Context, a *delivery.Attempt, _ *delivery.Destination) delivery.Outcome {
-	c.begin(a)
+func (c *courier) Deliver(ctx context.Context, a *delivery.Attempt, d *delivery.Destination) delivery.Outcome {
+	c.begin(a, d.Hosts[0].Addr.String())
 	defer c.end()
 	if c.delay > 0 {
 		select {
@@ -66,7 +67,7 @@ func (c *courier) Deliver(ctx context.Context, a *delivery.Attempt, _ *delivery.
 	return c.reply(a)
 }
 
-func (c *courier) begin(a *delivery.Attempt) {
+func (c *courier) begin(a *delivery.Attempt, to string) {
 	content, err := a.Content()
 	if err != nil {
 		panic(err)
@@ -78,7 +79,7 @@ func (c *courier) begin(a *delivery.Attempt) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.attempts = append(c.attempts, tried{*a, time.Now(), string(body)})
+	c.attempts = append(c.attempts, tried{*a, time.Now(), string(body), to})
 	c.running++
 	c.most = max(c.most, c.running)
 }

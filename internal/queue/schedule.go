@@ -254,6 +254,12 @@ func (s *schedule) pickUp() {
 		if e == nil {
 			return
 		}
+		if e.group.settings != s.settings {
+			// The way to it may be another since the settings were replaced.
+			s.leave(e)
+			s.fallDue(e)
+			continue
+		}
 		s.q.metrics.PickedUp.Inc()
 		a := s.attempt(e)
 		if a.transport == nil {

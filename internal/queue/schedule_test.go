@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -322,6 +323,38 @@ func TestGroups(t *testing.T) {
 		g := groups[0]
 		if g.Domain != "one.example" || g.RemoteMX != "mx.one.example" || g.Transport != "out" || g.Waiting+g.Sending != 5 {
 			t.Errorf("the largest is %+v", g)
+		}
+	})
+}
+
+// TestReloadFindsTheWayAnew: an entry that waits for a slot when the settings
+// are replaced goes where the new ones lead, and fares by them.
+func TestReloadFindsTheWayAnew(t *testing.T) {
+	fixed := func(addr string) *delivery.Destination {
+		return &delivery.Destination{Hosts: []delivery.Host{{Addr: netip.MustParseAddrPort(addr)}}}
+	}
+	inWorld(t, func(w *world) {
+		w.settings.Concurrency = 1
+		w.settings.Transports["out"].Fixed = fixed("192.0.2.1:25")
+		w.courier.delay = time.Minute
+	}, func(w *world) {
+		w.add(recipient(1, "running@one.example"))
+		synctest.Wait()
+		w.add(recipient(1, "waiting@one.example"))
+		synctest.Wait()
+		next := *w.settings
+		out := *next.Transports["out"]
+		out.Fixed = fixed("192.0.2.2:25")
+		next.Transports = map[string]*Transport{"out": &out}
+		w.queue.Reload(&next)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		var went []string
+		for _, a := range w.courier.seen() {
+			went = append(went, a.Recipient.Local+" "+a.to)
+		}
+		if want := "[running 192.0.2.1:25 waiting 192.0.2.2:25]"; fmt.Sprint(went) != want {
+			t.Errorf("went %v, want %s", went, want)
 		}
 	})
 }
