@@ -4,7 +4,6 @@
 package container
 
 import (
-	"strings"
 	"sync"
 
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/declare"
@@ -175,5 +174,5 @@ func check(c *value.Call, i int, want value.Type) error {
 	if want.Includes(c.Args[i].Kind()) {
 		return nil
 	}
-	return declare.Unwanted(c, i, "a "+strings.TrimSuffix(want.String(), " or none")+", as the "+c.This.Class.Name+" was made for")
+	return declare.Unwanted(c, i, want.String()+", which the "+c.This.Class.Name+" was made for")
 }
