@@ -199,6 +199,17 @@ func TestAppendParam(t *testing.T) {
 	}
 }
 
+func TestValidBoundary(t *testing.T) {
+	for s, want := range map[string]bool{
+		"a": true, "----=_Part_1.2": true, "a b": true, strings.Repeat("x", 70): true,
+		"": false, "a ": false, "ü": false, `a"b`: false, "a\r\n": false, strings.Repeat("x", 71): false,
+	} {
+		if got := ValidBoundary(s); got != want {
+			t.Errorf("%q: %v", s, got)
+		}
+	}
+}
+
 // TestBounds reads texts made to cost more than they are long.
 func TestBounds(t *testing.T) {
 	const size = 1 << 20

@@ -81,3 +81,14 @@ func percent(s string) string {
 	}
 	return b.String()
 }
+
+// ValidBoundary reports whether a text can be a boundary (RFC 2046 §5.1.1).
+func ValidBoundary(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("'()+_,-./:=? ", c) >= 0) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 70 && s[len(s)-1] != ' '
+}

@@ -149,34 +149,28 @@ type written struct {
 
 // write encodes a new body of p for a type.
 func (b *newBody) write(p *Part, kind string) written {
-	text := kind == "" || strings.HasPrefix(kind, "text/")
-	w := written{encoding: b.encoding}
-	var out bytes.Buffer
 	switch {
 	case b.final || b.encoding != "" && b.encoding != transfer.Base64:
-		w.data = []byte(b.data)
-		return w
+		return written{b.encoding, []byte(b.data)}
 	case isMultipart(kind) || strings.HasPrefix(kind, "message/"):
-		w.encoding, w.data = transfer.ChooseIdentity(b.data), []byte(b.data)
-		return w
-	case w.encoding == "":
-		w.encoding = b.choose(p, text)
+		return written{transfer.ChooseIdentity(b.data), []byte(b.data)}
+	case b.encoding == transfer.Base64:
+		return b.encode(transfer.Base64, false)
 	}
-	data := b.data
-	if w.encoding == transfer.SevenBit {
-		data = transfer.CRLF(data)
+	text := kind == "" || strings.HasPrefix(kind, "text/")
+	w := b.encode(transfer.Choose(b.data, text), text)
+	if w.encoding != transfer.Base64 && p.parent.holdsDelimiter(w.data) {
+		return b.encode(transfer.Base64, text)
 	}
-	_ = transfer.Write(&out, data, w.encoding, text) // a Buffer does not fail
-	w.data = out.Bytes()
 	return w
 }
 
-// choose picks the encoding, base64 if another would let through what looks like
-// a delimiter.
-func (b *newBody) choose(p *Part, text bool) transfer.Encoding {
-	e := transfer.Choose(b.data, text)
-	if e != transfer.Base64 && p.parent.holdsDelimiter([]byte(b.data)) {
-		return transfer.Base64
+func (b *newBody) encode(e transfer.Encoding, text bool) written {
+	data := b.data
+	if e == transfer.SevenBit {
+		data = transfer.CRLF(data)
 	}
-	return e
+	var out bytes.Buffer
+	_ = transfer.Write(&out, data, e, text) // a Buffer does not fail
+	return written{e, out.Bytes()}
 }

@@ -39,13 +39,22 @@ func (p *Part) headerBytes() []byte {
 	return p.header
 }
 
+// setHeader keeps what is seen of the header and finds its fields. Behind the
+// last of as many as are allowed nothing is seen.
 func (p *Part) setHeader(b []byte) {
-	if b == nil {
-		b = []byte{}
-	}
-	p.header, p.fields = b, nil
+	most := p.message.limits.Fields
+	p.fields = make([]message.Field, 0, min(most, bytes.Count(b, []byte("\n"))))
+	end := 0
 	for f := range message.Fields(b) {
+		if len(p.fields) == most {
+			break
+		}
 		p.fields = append(p.fields, f)
+		end = f.End
+	}
+	p.header = b[:end:end]
+	if p.header == nil {
+		p.header = []byte{}
 	}
 }
 
@@ -95,6 +104,10 @@ func (p *Part) read(f *message.Field, form Reading) string {
 	}
 	return field.Decode(f.Value, p.charset())
 }
+
+// RawHeader returns the header block as it came, without the empty line behind it:
+// as much of it as is seen. It must not be changed.
+func (p *Part) RawHeader() []byte { return p.headerBytes() }
 
 // HeaderNames returns the names of the fields in lower case, as often as they
 // occur, from top to bottom. Lines that are no fields have no name.

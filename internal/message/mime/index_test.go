@@ -109,6 +109,19 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+func TestFieldLimit(t *testing.T) {
+	m := New(strings.NewReader("A: 1\r\nB: 2\r\nC: 3\r\n\r\nbody"), Limits{Fields: 2})
+	p := m.Root()
+	if names := p.HeaderNames(); !slices.Equal(names, []string{"a", "b"}) || !slices.Contains(p.Errors(), BadHeader) {
+		t.Errorf("%q, %q", names, p.Errors())
+	}
+	must[int](t)(p.SetHeader("D", "4", All, 0))
+	ok(t, p.SetBody("new", ""))
+	if got := edited(t, m); got != "A: 1\nB: 2\nD: 4\nC: 3\n\nnew" {
+		t.Errorf("%q", got)
+	}
+}
+
 const letter = "Received: from a.example\n\tby b.example; Mon, 2 Jan 2006 15:04:05 -0700\n" +
 	"received: from c.example\n" +
 	"From: =?utf-8?q?J=C3=BCrg?= <j@example.com>\n" +

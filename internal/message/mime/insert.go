@@ -60,21 +60,10 @@ func newLayer(kind string, v *field.Value) (layer, error) {
 		boundary = uuid.NewString()
 		kind = strings.TrimRight(kind, "; \t\r\n") + string(field.AppendParam(nil, "boundary", boundary))
 	}
-	if !ValidBoundary(boundary) {
+	if !field.ValidBoundary(boundary) {
 		return layer{}, ErrType
 	}
 	return layer{kind: kind, boundary: boundary}, nil
-}
-
-// ValidBoundary reports whether a text can be a boundary (RFC 2046 §5.1.1).
-func ValidBoundary(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("'()+_,-./:=? ", c) >= 0) {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 70 && s[len(s)-1] != ' '
 }
 
 // place is where an entity beside a part goes.

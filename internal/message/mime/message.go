@@ -41,6 +41,7 @@ type Source = patch.Source
 // Limits bound what a message can cost. Zero stands for the value in brackets.
 type Limits struct {
 	Header int // bytes of each header whose fields are seen (1 MiB)
+	Fields int // of each header that are seen (10,000)
 	Depth  int // multiparts within each other (32)
 	Parts  int // parts of the whole message (10,000)
 }
@@ -48,6 +49,9 @@ type Limits struct {
 func (l Limits) orDefault() Limits {
 	if l.Header <= 0 {
 		l.Header = 1 << 20
+	}
+	if l.Fields <= 0 {
+		l.Fields = 10_000
 	}
 	if l.Depth <= 0 {
 		l.Depth = 32
@@ -102,9 +106,9 @@ func (m *Message) fail(err error) {
 func (m *Message) Original() Source { return m.source }
 
 // Patch returns the edits in the form that is kept with a queued message. Fields
-// of SetDateLater are given the date of now.
+// of SetDateLater are given the date of now. Nothing is read for it that the
+// edits did not need.
 func (m *Message) Patch(now time.Time) (*patch.Patch, error) {
-	m.scan() // the outcome of edits depends on the parts
 	if m.err != nil {
 		return nil, m.err
 	}

@@ -46,27 +46,30 @@ func (r *renderer) children(p *Part) (left bool) {
 		// Nothing but what ends p stands behind them, and the line end in front
 		// of that now belongs to what is left.
 		from := gone[0].dash
+		var end []byte
 		if n > 0 {
 			from = p.children[n-1].end
+			end = r.shutBefore(p.children[n-1], p.parent)
 		}
-		r.replace(from, p.end-from, nil)
+		r.content(from, p.end-from, end)
 	}
 	return left || len(p.children) == 0
 }
 
-// preamble writes the text in front of the first delimiter.
+// preamble writes the text in front of the first delimiter, or in place of the
+// body if there is none.
 func (r *renderer) preamble(p *Part, dash int64, text string) {
-	end := dash
-	if dash < 0 {
-		end = p.end
-	}
-	if text != "" && dash >= 0 {
-		text += "\r\n"
-	}
 	if !p.HasBody() {
 		text = "\r\n" + text
 	}
-	r.replace(p.bodyStart, end-p.bodyStart, []byte(text))
+	if dash < 0 {
+		r.content(p.bodyStart, p.end-p.bodyStart, []byte(text))
+		return
+	}
+	if text != "" {
+		text += "\r\n"
+	}
+	r.replace(p.bodyStart, dash-p.bodyStart, []byte(text))
 }
 
 // end writes the last parts of a multipart and what is behind them.
@@ -95,6 +98,9 @@ func (r *renderer) unclosedEnd(p *Part, d *partEdit, last [][]byte) {
 		return
 	}
 	var out []byte
+	if n := len(p.children); n > 0 {
+		out = r.shut(p.children[n-1], p.boundary)
+	}
 	if !p.HasBody() && p.message.lastByte(p.headerEnd) != '\n' {
 		out = append(out, crlf...)
 	}
@@ -108,6 +114,49 @@ func (r *renderer) unclosedEnd(p *Part, d *partEdit, last [][]byte) {
 		out = append(out, crlf...)
 	}
 	r.content(p.end, 0, out)
+	if r.closed == nil {
+		r.closed = make(map[*Part]bool)
+	}
+	r.closed[p] = true
+}
+
+// shut returns what closes the multiparts at the end of p that are unclosed, if
+// one of them would take a delimiter with the given boundary, which is that of a
+// multipart around them, for its own.
+func (r *renderer) shut(p *Part, boundary string) (out []byte) {
+	taken := false
+	for {
+		if d := r.edits.of(p); d.removed || d.entity != nil || d.body != nil || len(d.layers) > 0 {
+			break
+		}
+		if p.boundary != "" && p.closeAt < 0 && !r.closed[p] {
+			out = append([]byte("\r\n--"+p.boundary+"--"), out...) // the innermost first
+			taken = taken || p.takes(boundary)
+		}
+		if len(p.children) == 0 || p.closeAt >= 0 {
+			break
+		}
+		p = p.children[len(p.children)-1]
+	}
+	if !taken {
+		return nil
+	}
+	return out
+}
+
+// shutBefore is shut for whatever delimiter of q or of a multipart around it comes
+// next.
+func (r *renderer) shutBefore(p, q *Part) (out []byte) {
+	for ; q != nil && out == nil; q = q.parent {
+		out = r.shut(p, q.boundary)
+	}
+	return out
+}
+
+// takes reports whether a delimiter with the given boundary, or the closing one,
+// is one of p too.
+func (p *Part) takes(boundary string) bool {
+	return p.boundary == boundary || p.boundary == boundary+"--" || p.boundary+"--" == boundary
 }
 
 // epilogueText returns an epilogue, which ends a line if it ends the message.

@@ -27,6 +27,9 @@ type Part struct {
 	// bare says that the delimiter behind the part has no line end of its own in
 	// front of it.
 	bare bool
+	// glued says that the delimiter in front of the part has no line end, so that
+	// the part is empty.
+	glued bool
 
 	header    []byte // what is seen of the header; nil: not read yet
 	fields    []message.Field

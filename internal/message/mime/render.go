@@ -16,8 +16,9 @@ type renderer struct {
 	now   time.Time
 	patch patch.Patch
 	// tail is where the last edit of content ended, as opposed to one of a header.
-	tail int64
-	err  error
+	tail   int64
+	closed map[*Part]bool // unclosed multiparts that were closed
+	err    error
 }
 
 func (r *renderer) replace(start, count int64, data []byte) {
@@ -41,6 +42,9 @@ func (r *renderer) content(start, count int64, data []byte) {
 func (r *renderer) child(p *Part) {
 	d := r.edits.of(p)
 	r.tail = -1
+	if p.glued && d != &none && !d.leaves() {
+		r.insert(p.start, crlf)
+	}
 	delimiter := []byte("\r\n--" + p.parent.boundary + "\r\n")
 	switch {
 	case d.leaves():
@@ -53,6 +57,9 @@ func (r *renderer) child(p *Part) {
 			r.insert(p.start, slices.Concat(b, delimiter))
 		}
 		r.part(p)
+		if len(d.after) > 0 {
+			r.insert(p.end, r.shut(p, p.parent.boundary))
+		}
 		for _, b := range d.after {
 			r.content(p.end, 0, slices.Concat(delimiter, b))
 		}

@@ -30,7 +30,7 @@ type scanner struct {
 }
 
 func newScanner(m *Message) *scanner {
-	return &scanner{message: m, room: make([]byte, firstWindow), size: m.source.Size()}
+	return &scanner{message: m, size: m.source.Size()}
 }
 
 // at returns the original from an offset on: at least want bytes, unless it ends
@@ -41,9 +41,7 @@ func (s *scanner) at(offset int64, want int) []byte {
 			return b
 		}
 	}
-	if s.base > 0 || len(s.buf) > 0 { // not the first time
-		s.room = grown(s.room, window)
-	}
+	s.room = grown(s.room, min(s.size-offset, window))
 	n := min(int64(len(s.room)), s.size-offset)
 	if n <= 0 {
 		return nil
@@ -60,11 +58,16 @@ func (s *scanner) at(offset int64, want int) []byte {
 	return s.buf
 }
 
-func grown(b []byte, n int) []byte {
-	if len(b) < n {
+// grown returns room for what is looked at next, of which there are at most n
+// bytes: at first for a header, later for more.
+func grown(room []byte, n int64) []byte {
+	switch {
+	case room == nil:
+		return make([]byte, max(0, min(n, firstWindow)))
+	case int64(len(room)) < n:
 		return make([]byte, n)
 	}
-	return b
+	return room
 }
 
 // lineEnd returns the offset behind the line that begins at an offset.
@@ -219,6 +222,7 @@ func (m *Message) lastByte(offset int64) byte {
 func (s *scanner) child(p *Part, dash int64) int64 {
 	s.parts++
 	c := &Part{message: s.message, parent: p, number: len(p.children) + 1, dash: dash, start: s.lineEnd(dash)}
+	c.glued = c.start == s.size && s.lastByte(c.start) != '\n'
 	p.children = append(p.children, c)
 	c.headerEnd, c.bodyStart = s.header(c.start, func(line []byte) bool {
 		_, _, ok := s.delimiter(line)
