@@ -18,6 +18,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/hsl"
 	"github.com/posthaste-mta/posthaste/internal/hsl/shell"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
+	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 )
 
 // hshFlags are those of hsh (spec operations.md 8.3).
@@ -33,6 +34,7 @@ type scriptFlags struct {
 	startup string
 	app     string
 	root    string
+	tree    string
 	env     bool
 }
 
@@ -41,6 +43,7 @@ func (f *scriptFlags) declare(c *cobra.Command) {
 	flags.StringVarP(&f.startup, "config", "c", "", "startup configuration `file`, which leads to the running one (default /etc/posthaste/smtpd.yaml)")
 	flags.StringVarP(&f.app, "appconf", "A", "", "running configuration `file`, whose scripting.files scripts can import; - reads standard input")
 	flags.StringVarP(&f.root, "rootpath", "R", "", "`folder` of file:// paths (default scripting.rootpath of the startup configuration)")
+	flags.StringVar(&f.tree, "files", "", "`folder` whose files stand for scripting.files, such as src/files of a project")
 	flags.BoolVar(&f.env, "config-env-substitution", false, "allow the tag !Env in configuration files")
 }
 
@@ -81,7 +84,7 @@ func runHSH(c *cobra.Command, f hshFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	o := shell.Options{Library: stdlib.New(stdlib.Options{}), Loader: files, Output: c.OutOrStdout(), Raw: f.binary}
+	o := shell.Options{Library: standardLibrary(), Loader: files, Output: c.OutOrStdout(), Raw: f.binary}
 	if len(args) == 0 && isTerminal(c.InOrStdin()) {
 		return converse(c, o)
 	}
@@ -93,6 +96,9 @@ func runHSH(c *cobra.Command, f hshFlags, args []string) error {
 	defer stop()
 	return scriptError(shell.Script(ctx, name, text, args[min(1, len(args)):], o))
 }
+
+// standardLibrary returns what scripts find outside the MTA.
+func standardLibrary() *value.Library { return stdlib.New(stdlib.Options{}) }
 
 // scriptError shows an error of a script with its source line and stack, and
 // chooses the exit code.
@@ -149,6 +155,10 @@ func checkSyntax(c *cobra.Command, args []string) error {
 // is read at once. The default one is read only when a script asks for what it
 // says, so that it need not exist and starts are fast.
 func (f *scriptFlags) files(stdin io.Reader) (*shell.Files, error) {
+	if f.tree != "" {
+		found, err := readTree(f.tree)
+		return &shell.Files{Root: f.root, Configuration: func() (shell.Configuration, error) { return found, nil }}, err
+	}
 	loading := config.LoadOptions{EnvSubstitution: f.env}
 	if f.startup == "" && f.app == "" {
 		return &shell.Files{Root: f.root, Configuration: func() (shell.Configuration, error) {
@@ -173,6 +183,20 @@ func (f *scriptFlags) files(stdin io.Reader) (*shell.Files, error) {
 	}
 	found, err := readConfiguration(startup, f.app, loading)
 	return &shell.Files{Root: f.root, Configuration: func() (shell.Configuration, error) { return found, nil }}, err
+}
+
+// readTree returns the files of a folder as those of a configuration.
+func readTree(folder string) (shell.Configuration, error) {
+	found := shell.Configuration{Files: map[string][]byte{}}
+	tree := os.DirFS(folder)
+	err := fs.WalkDir(tree, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		found.Files[path], err = fs.ReadFile(tree, path)
+		return err
+	})
+	return found, err
 }
 
 // readConfiguration reads what the files of a configuration say of scripts; the

@@ -11,7 +11,6 @@ import (
 
 	"github.com/posthaste-mta/posthaste/internal/hsl/lint"
 	"github.com/posthaste-mta/posthaste/internal/hsl/shell"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/script"
 )
@@ -54,7 +53,7 @@ func runLint(c *cobra.Command, f lintFlags, names []string) error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	base := shell.Library(stdlib.New(stdlib.Options{}))
+	base := shell.Library(standardLibrary())
 	findings := []lint.Finding{}
 	for _, name := range names {
 		text, err := os.ReadFile(name)
@@ -164,7 +163,7 @@ func lintDocument(c *cobra.Command) error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	fine, err := d.Check(c.ErrOrStderr(), libraryOf(d.Phase, stdlib.New(stdlib.Options{})), script.Files(contents))
+	fine, err := d.Check(c.ErrOrStderr(), libraryOf(d.Phase, standardLibrary()), script.Files(contents))
 	if err != nil {
 		return withCode(exitUsage, err)
 	}

@@ -15,9 +15,6 @@ import (
 	"github.com/fsnotify/fsnotify"
 	"github.com/spf13/cobra"
 
-	"github.com/posthaste-mta/posthaste/internal/hsl/resolve"
-	"github.com/posthaste-mta/posthaste/internal/hsl/shell"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
 	"github.com/posthaste-mta/posthaste/internal/hsl/unittest"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/script"
@@ -25,7 +22,6 @@ import (
 
 type testFlags struct {
 	scriptFlags
-	tree    string
 	only    string
 	junit   string
 	timeout time.Duration
@@ -46,7 +42,6 @@ func newTestCommand() *cobra.Command {
 	}
 	f.declare(c)
 	flags := c.Flags()
-	flags.StringVar(&f.tree, "files", "", "`folder` whose files stand for scripting.files, such as src/files of a project")
 	flags.StringVar(&f.only, "run", "", "run only the tests whose names match the regular `expression`")
 	flags.StringVar(&f.junit, "junit", "", "write a report in JUnit's XML to the `file`")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "end a test after this `time`")
@@ -81,11 +76,11 @@ func runOnce(ctx context.Context, c *cobra.Command, f *testFlags, only *regexp.R
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	loader, err := f.loader(c)
+	loader, err := f.files(c.InOrStdin())
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	o := unittest.Options{Library: stdlib.New(stdlib.Options{}), Loader: loader, Phase: phaseLibrary, Only: only, Timeout: f.timeout}
+	o := unittest.Options{Library: standardLibrary(), Loader: loader, Phase: phaseLibrary, Only: only, Timeout: f.timeout}
 	began := time.Now()
 	var results []unittest.Result
 	for _, name := range names {
@@ -137,25 +132,6 @@ func phaseLibrary(phase string) (*value.Library, bool) {
 		return script.AnyPhase(nil), true
 	}
 	return script.Library(phase, nil)
-}
-
-// loader returns what finds the files that tests import.
-func (f *testFlags) loader(c *cobra.Command) (resolve.Loader, error) {
-	if f.tree == "" {
-		return f.files(c.InOrStdin())
-	}
-	files := map[string][]byte{}
-	tree := os.DirFS(f.tree)
-	err := fs.WalkDir(tree, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		files[path], err = fs.ReadFile(tree, path)
-		return err
-	})
-	return &shell.Files{Root: f.root, Configuration: func() (shell.Configuration, error) {
-		return shell.Configuration{Files: files}, nil
-	}}, err
 }
 
 // testSuffix marks the files that have tests in them.

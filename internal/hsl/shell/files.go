@@ -132,17 +132,16 @@ func find(name, prefix string, read func(string) ([]byte, error)) (*resolve.File
 	if path.Ext(name) == "" {
 		candidates = append(candidates, path.Join(name, "main.hsl"), name+".hsl")
 	}
-	missing := errMissing
 	for _, c := range candidates {
 		data, err := read(c)
 		if err == nil {
 			return &resolve.File{ID: prefix + c, Text: string(data)}, nil
 		}
-		if !errors.Is(err, fs.ErrNotExist) && missing == errMissing && !isFolder(err) {
-			missing = err
+		if !errors.Is(err, fs.ErrNotExist) && !isFolder(err) {
+			return nil, err
 		}
 	}
-	return nil, missing
+	return nil, errMissing
 }
 
 // isFolder tells that reading failed because the path is a folder, or leads
