@@ -121,6 +121,7 @@ func (b *brackets) ignored() {
 
 // add takes one character, which may end a range.
 func (b *brackets) add(r rune) {
+	b.breaks = b.breaks || r == '\r' || r == '\n'
 	if !b.ranging {
 		b.chars = b.chars.with(r, r)
 		b.first = r

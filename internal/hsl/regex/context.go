@@ -86,8 +86,8 @@ func (m *machine) captured(slots []int32) bool {
 }
 
 // refer returns the length of what stands at pos, if it is what the first of the
-// groups has captured that has captured any, or -1.
-func (m *machine) refer(in *inst, pos int) int {
+// groups has captured that has captured any, or -1; and the length of that.
+func (m *machine) refer(in *inst, pos int) (found, length int) {
 	for _, slot := range in.groups {
 		start, end := m.state[slot], m.state[slot+1]
 		if end < 0 {
@@ -96,13 +96,13 @@ func (m *machine) refer(in *inst, pos int) int {
 		text, rest := m.subject[start:end], m.subject[pos:]
 		switch {
 		case in.fold:
-			return m.referFold(text, rest)
+			return m.referFold(text, rest), len(text)
 		case strings.HasPrefix(rest, text):
-			return len(text)
+			return len(text), len(text)
 		}
-		return -1
+		return -1, len(text)
 	}
-	return -1
+	return -1, 0
 }
 
 // referFold is refer without regard to case. In UTF-8 mode what matches may be

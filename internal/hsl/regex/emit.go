@@ -3,7 +3,6 @@ package regex
 import (
 	"encoding/binary"
 	"slices"
-	"strings"
 )
 
 // maxInsts is how many instructions a program may have. Counted repeats of
@@ -83,16 +82,9 @@ func (e *emitter) program() *program {
 func (e *emitter) hopCRLF() bool {
 	switch e.tree.newline {
 	case newlineCRLF, newlineAnyCRLF, newlineAny:
-	default:
-		return false
+		return !e.tree.breaks
 	}
-	explicit := false
-	walk(e.tree.root, func(n node) {
-		if l, ok := n.(literal); ok && strings.ContainsAny(l.text, "\r\n") {
-			explicit = true
-		}
-	})
-	return !explicit
+	return false
 }
 
 // survey finds out which groups need slots and what rules out remembering.
@@ -413,10 +405,10 @@ func (e *emitter) assertion(l *look) int32 {
 
 // lookbehind puts before each branch how far it looks back.
 func (e *emitter) lookbehind(body node) node {
-	m := widths{utf: e.utf(), bodies: e.tree.bodies}
+	m := newWidths(e.utf(), e.tree.bodies)
 	var branches []node
 	for _, branch := range branchesOf(body) {
-		w, _ := m.of(branch, nil)
+		w, _ := m.of(branch)
 		branches = append(branches, sequence{[]node{back{w}, branch}})
 	}
 	if len(branches) == 1 {

@@ -78,7 +78,7 @@ func headsOf(n node, utf bool) []head {
 	case sequence:
 		heads := []head{{open: true}}
 		for _, part := range n.parts {
-			heads = extended(heads, part, utf)
+			heads = extended(heads, headsOf(part, utf))
 		}
 		return heads
 	case choice:
@@ -121,19 +121,17 @@ func charsHead(c class, utf bool) head {
 	return h
 }
 
-// extended appends what a part begins with to all that are open.
-func extended(heads []head, part node, utf bool) []head {
+// extended appends more to all heads that are open; if there is too much of it,
+// they end there.
+func extended(heads, more []head) []head {
+	if more == nil {
+		more = []head{{}}
+	}
 	var out []head
-	var more []head
 	for _, h := range heads {
 		if !h.open {
 			out = append(out, h)
 			continue
-		}
-		if more == nil {
-			if more = headsOf(part, utf); more == nil {
-				more = []head{{}}
-			}
 		}
 		for _, m := range more {
 			out = append(out, h.followed(m))
@@ -156,26 +154,28 @@ func (h head) followed(by head) head {
 
 // repeatHeads writes out as much of a repeat as counts.
 func repeatHeads(r repeat, utf bool) []head {
-	if r.max == 0 {
-		return []head{{open: true}}
-	}
 	heads := []head{{open: true}}
+	if r.max == 0 {
+		return heads
+	}
+	body := headsOf(r.body, utf)
 	for range min(r.min, lanes) {
-		heads = extended(heads, r.body, utf)
+		heads = extended(heads, body)
 	}
 	if r.min == r.max {
 		return heads
 	}
-	// What more there is goes on without end, or not at all.
-	for i := range heads {
-		heads[i].open = heads[i].open && r.min == 0
-	}
-	if r.min > 0 {
+	if r.min == 0 {
+		heads = append(heads, ended(extended(heads, body))...)
 		return heads
 	}
-	more := extended(heads, r.body, utf)
-	for i := range more {
-		more[i].open = false
+	return ended(heads) // how often it goes on is open
+}
+
+// ended closes all heads.
+func ended(heads []head) []head {
+	for i := range heads {
+		heads[i].open = false
 	}
-	return append(more, heads...)
+	return heads
 }

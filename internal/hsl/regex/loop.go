@@ -46,16 +46,19 @@ func (e *emitter) repeat(r repeat) {
 		e.atomic(atomic{r})
 		return
 	}
-	for range r.min - 1 {
-		e.node(r.body)
+	copies := r.min
+	if r.max == endless {
+		copies--
 	}
-	switch {
-	case r.max == endless:
-		e.loop(r)
-	default:
-		if r.min > 0 {
-			e.node(r.body)
+	for range copies {
+		before := e.here()
+		if e.node(r.body); e.here() == before {
+			return // nothing, however often
 		}
+	}
+	if r.max == endless {
+		e.loop(r)
+	} else {
 		e.optional(r, r.max-r.min)
 	}
 }
@@ -124,7 +127,7 @@ func (e *emitter) loop(r repeat) {
 	}
 	body := e.here()
 	empty := int32(nowhere)
-	if e.mayBeEmpty(r.body, nil) {
+	if mayBeEmpty(r.body) {
 		slot := e.slot()
 		e.add(inst{op: opSave, n: slot})
 		e.loops = append(e.loops, slot)
@@ -146,22 +149,22 @@ func (e *emitter) loop(r repeat) {
 }
 
 // mayBeEmpty says whether a node may match without moving on. In doubt it does.
-func (e *emitter) mayBeEmpty(n node, inside []int) bool {
+func mayBeEmpty(n node) bool {
 	switch n := n.(type) {
 	case literal:
 		return n.text == ""
 	case chars, lineBreak, cluster:
 		return false
 	case sequence:
-		return !slices.ContainsFunc(n.parts, func(part node) bool { return !e.mayBeEmpty(part, inside) })
+		return !slices.ContainsFunc(n.parts, func(part node) bool { return !mayBeEmpty(part) })
 	case choice:
-		return slices.ContainsFunc(n.branches, func(branch node) bool { return e.mayBeEmpty(branch, inside) })
+		return slices.ContainsFunc(n.branches, func(branch node) bool { return mayBeEmpty(branch) })
 	case *group:
-		return e.mayBeEmpty(n.body, append(inside, n.number))
+		return mayBeEmpty(n.body)
 	case atomic:
-		return e.mayBeEmpty(n.body, inside)
+		return mayBeEmpty(n.body)
 	case repeat:
-		return n.min == 0 || e.mayBeEmpty(n.body, inside)
+		return n.min == 0 || mayBeEmpty(n.body)
 	}
 	return true
 }

@@ -23,6 +23,7 @@ type machine struct {
 	sp      int
 	context int32 // the frame of the call or assertion that we are in, or -1
 	frame   int   // words in a frame
+	weight  int   // steps that it counts to copy a large one
 	largest int   // words the stack may have
 	end     int   // of the match
 
@@ -62,12 +63,20 @@ func (m *machine) search(re *Pattern, b *Budget, subject string, from int, o opt
 	if len(subject) > math.MaxInt32-1 {
 		return false, ErrSubject
 	}
-	if err := m.prepare(re, b, subject, from, o); err != nil {
-		return false, err
+	m.prepare(re, b, subject, from, o)
+	if m.utf && !o.valid {
+		if err := m.validate(); err != nil {
+			return false, err
+		}
 	}
 	s := &re.start
-	if len(subject)-from < s.least || s.required != "" && !strings.Contains(subject[from:], s.required) {
+	if len(subject)-from < s.least {
 		return false, nil
+	}
+	if s.required != "" {
+		if has, err := m.contains(s.required); !has || err != nil {
+			return false, err
+		}
 	}
 	only := o.anchored || s.where == whereFrom
 	for pos := from; ; {
@@ -77,6 +86,10 @@ func (m *machine) search(re *Pattern, b *Budget, subject string, from int, o opt
 				return false, err
 			}
 			pos = next
+		}
+		if m.hopCRLF && pos > from && strings.HasPrefix(subject[pos-1:], "\r\n") {
+			pos++
+			continue
 		}
 		switch v, err := m.try(pos); {
 		case err != nil || v == matched:
@@ -95,9 +108,6 @@ func (m *machine) following(pos int) int {
 	if m.skipTo > pos {
 		return m.skipTo
 	}
-	if m.hopCRLF && strings.HasPrefix(m.subject[pos:], "\r\n") {
-		return pos + 2
-	}
 	pos++
 	for m.utf && pos < len(m.subject) && !utf8.RuneStart(m.subject[pos]) {
 		pos++
@@ -106,17 +116,12 @@ func (m *machine) following(pos int) int {
 }
 
 // prepare sets the machine up for a search.
-func (m *machine) prepare(re *Pattern, b *Budget, subject string, from int, o options) error {
+func (m *machine) prepare(re *Pattern, b *Budget, subject string, from int, o options) {
 	m.program, m.options = o.program, o
 	m.subject, m.from, m.budget = subject, from, b
 	m.bounds = &re.tree.bounds
-	if m.utf && !o.valid && !utf8.ValidString(subject) {
-		return ErrUTF8
-	}
-	if m.utf && from < len(subject) && !utf8.RuneStart(subject[from]) {
-		return ErrUTF8
-	}
 	m.frame = frameState + m.slots
+	m.weight = m.frame >> 5
 	if cap(m.state) < m.slots {
 		m.state = make([]int32, m.slots)
 	}
@@ -130,7 +135,40 @@ func (m *machine) prepare(re *Pattern, b *Budget, subject string, from int, o op
 	m.patience = b.patience(len(subject) - from)
 	m.bounded = !m.linear || m.keys > 0 && !m.canRemember()
 	m.refuel(int(min(quantum, m.patience, m.left)))
+}
+
+// validate demands that the subject is UTF-8 and from is not inside a character.
+func (m *machine) validate() error {
+	if m.from < len(m.subject) && !utf8.RuneStart(m.subject[m.from]) {
+		return ErrUTF8
+	}
+	for pos := 0; pos < len(m.subject); {
+		end := min(len(m.subject), pos+window)
+		for end < len(m.subject) && end > pos+window-utf8.UTFMax && !utf8.RuneStart(m.subject[end]) {
+			end--
+		}
+		if !utf8.ValidString(m.subject[pos:end]) {
+			return ErrUTF8
+		}
+		if err := m.spend((end - pos) >> 6); err != nil {
+			return err
+		}
+		pos = end
+	}
 	return nil
+}
+
+// contains says whether text stands anywhere from m.from on.
+func (m *machine) contains(text string) (bool, error) {
+	for pos := m.from; ; pos += window {
+		end := min(len(m.subject), pos+window+len(text)-1)
+		if strings.Contains(m.subject[pos:end], text) {
+			return true, nil
+		}
+		if err := m.spend((end - pos) >> 8); err != nil || end == len(m.subject) {
+			return false, err
+		}
+	}
 }
 
 // release drops what is not worth keeping.
@@ -220,6 +258,7 @@ func (m *machine) push(pc int32, pos, aux int) error {
 			return err
 		}
 	}
+	m.fuel -= m.weight
 	f := m.stack[base : base+m.frame]
 	f[framePC], f[framePos], f[frameAux], f[frameContext] = pc, int32(pos), int32(aux), m.context
 	copy(f[frameState:], m.state)
@@ -242,6 +281,7 @@ func (m *machine) grow() error {
 
 // restore goes back to the state of a frame.
 func (m *machine) restore(f []int32) {
+	m.fuel -= m.weight
 	copy(m.state, f[frameState:])
 	m.context = f[frameContext]
 }

@@ -51,7 +51,8 @@ type (
 	look struct {
 		body             node
 		behind, negative bool
-		open             bool // not atomic: it may be entered again
+		open             bool  // not atomic: it may be entered again
+		around           []int // of a lookbehind: the groups that it is inside of
 		offset           int
 	}
 	// reference is the text that a group captured: the first of numbers that

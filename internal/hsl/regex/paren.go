@@ -49,9 +49,9 @@ func (p *parser) capture(name string) node {
 	if p.bodies[g.number] == nil {
 		p.bodies[g.number] = g
 	}
-	p.open = append(p.open, g.number)
+	p.around = append(p.around, g.number)
 	g.body = p.plain()
-	p.open = p.open[:len(p.open)-1]
+	p.around = p.around[:len(p.around)-1]
 	return g
 }
 
@@ -119,13 +119,14 @@ var looks = map[string]look{
 
 // look reads the rest of a lookaround.
 func (p *parser) look(l look) *look {
-	outside := p.open
-	p.open = nil
+	opened := p.opened
+	p.opened = len(p.around)
 	p.assertions++
 	l.body = p.plain()
 	p.assertions--
-	p.open = outside
+	p.opened = opened
 	if l.behind {
+		l.around = slices.Clone(p.around)
 		p.lookbehinds = append(p.lookbehinds, &l)
 	}
 	return &l

@@ -23,12 +23,14 @@ type parser struct {
 	flags   Flags // in force at pos
 	newline newline
 	bounds  bounds
+	breaks  bool // CR or LF is somewhere, as a character
 
 	depth   int
 	quoting bool // between \Q and \E
 	groups  int  // opened so far
 	names   []Name
-	open    []int // groups that pos is inside of, since the last assertion
+	around  []int // groups that pos is inside of
+	opened  int   // how many of them are outside of the assertion around pos
 
 	// What resolve looks at when the number of groups is known.
 	references   []*reference
@@ -58,6 +60,7 @@ type tree struct {
 	flags   Flags
 	newline newline
 	bounds  bounds
+	breaks  bool
 	groups  int
 	names   []Name
 	bodies  map[int]*group
@@ -86,7 +89,7 @@ func parse(src string, flags Flags) (t *tree, err error) {
 		p.fail("unmatched closing parenthesis")
 	}
 	p.resolve()
-	return &tree{root, start, p.newline, p.bounds, p.groups, p.names, p.bodies}, nil
+	return &tree{root, start, p.newline, p.bounds, p.breaks, p.groups, p.names, p.bodies}, nil
 }
 
 func invalidUTF8(s string) int {
@@ -175,9 +178,10 @@ func (p *parser) branch() node {
 			return join(parts)
 		}
 		if !p.quoting {
+			start := p.pos
 			if q, ok := p.quantifier(); ok {
 				if !repeatable {
-					p.fail("a quantifier follows nothing that can be repeated")
+					p.failAt(start, "a quantifier follows nothing that can be repeated")
 				}
 				parts[len(parts)-1] = p.repeated(parts[len(parts)-1], q)
 				repeatable = false
@@ -418,6 +422,7 @@ func (p *parser) folding() folding { return foldingOf(p.flags) }
 
 // single is one character that stands for itself.
 func (p *parser) single(r rune) node {
+	p.breaks = p.breaks || r == '\r' || r == '\n'
 	text := string([]byte{byte(r)})
 	if p.utf() {
 		text = string(r)

@@ -65,7 +65,7 @@ var posixProperties = map[string]func(caseless bool) class{
 	"digit": func(bool) class { return decimalNumbers() },
 	"graph": func(bool) class { return graphical() },
 	"lower": func(caseless bool) class { return cased(caseless, "Ll") },
-	"print": func(bool) class { return union(graphical(), category("Zs")) },
+	"print": func(bool) class { return union(graphical(), category("Zs"), one(0x180E)) },
 	"punct": func(bool) class { return union(category("P"), category("S").upTo(0x7F)) },
 	"space": func(bool) class { return unicodeSpaces() },
 	"upper": func(caseless bool) class { return cased(caseless, "Lu") },
@@ -141,11 +141,6 @@ func scripts(key string, extensions bool) (class, bool) {
 	c := ofTables(table)
 	if !extensions {
 		return c, true
-	}
-	if key == "common" || key == "inherited" {
-		for _, shared := range scriptExtensions {
-			c = c.without(shared)
-		}
 	}
 	return union(c, scriptExtensions[key]), true
 }

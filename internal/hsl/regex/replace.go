@@ -11,7 +11,8 @@ func (re *Pattern) Replace(b *Budget, subject string, limit int, expand func(dst
 	m := re.Matches(b, subject)
 	for (limit == 0 || count < limit) && m.Next() {
 		caps := m.Caps()
-		start, end := max(caps[0], done), caps[1]
+		end := caps[1]
+		start := min(max(caps[0], done), end)
 		out = append(out, subject[done:start]...)
 		var err error
 		if out, err = expand(out, caps); err != nil {

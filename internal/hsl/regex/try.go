@@ -12,7 +12,7 @@ func (m *machine) try(start int) (verdict, error) {
 	m.sp, m.context, m.skipTo = 0, -1, 0
 	subject, insts := m.subject, m.insts
 	pos, pc := start, int32(0)
-	fuel := m.fuel
+	fuel := m.fuel - m.weight
 	for {
 		if fuel--; fuel < 0 {
 			m.fuel = fuel
@@ -76,8 +76,8 @@ func (m *machine) try(start int) (verdict, error) {
 				continue
 			}
 		case opRef:
-			if w := m.refer(in, pos); w >= 0 {
-				fuel -= w >> 4
+			w, length := m.refer(in, pos)
+			if fuel -= length >> 4; w >= 0 {
 				pos += w
 				pc++
 				continue
@@ -114,6 +114,7 @@ func (m *machine) try(start int) (verdict, error) {
 				pc = in.y
 				continue
 			case 3:
+				fuel -= m.weight
 				if err := m.push(pc, pos, 0); err != nil {
 					return failed, err
 				}
@@ -146,6 +147,7 @@ func (m *machine) try(start int) (verdict, error) {
 			pc++
 			continue
 		case opLook:
+			fuel -= m.weight
 			if err := m.push(pc, pos, 0); err != nil {
 				return failed, err
 			}
@@ -157,12 +159,14 @@ func (m *machine) try(start int) (verdict, error) {
 				continue
 			}
 		case opBack:
+			fuel -= int(in.n) >> 4
 			if to := m.back(pos, int(in.n)); to >= 0 {
 				pos = to
 				pc++
 				continue
 			}
 		case opCall:
+			fuel -= m.weight
 			if err := m.call(in, pc, pos); err != nil {
 				return failed, err
 			}
@@ -209,6 +213,7 @@ func (m *machine) try(start int) (verdict, error) {
 				return matched, nil
 			}
 		case opCommit, opPrune, opSkip, opSkipTo, opThen, opMark:
+			fuel -= m.weight
 			if err := m.push(pc, pos, 0); err != nil {
 				return failed, err
 			}

@@ -1,6 +1,9 @@
 package regex
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // verbAhead says whether "(*" begins a verb; if not, the star is a quantifier
 // that follows nothing.
@@ -130,7 +133,7 @@ func (p *parser) verb() (n node, repeatable bool) {
 
 // accept closes the groups that it stands in.
 func (p *parser) accept(text string) node {
-	return p.marked(text, &accept{open: append([]int(nil), p.open...)})
+	return p.marked(text, &accept{open: slices.Clone(p.around[p.opened:])})
 }
 
 // marked is n, after a mark if the verb has a name.

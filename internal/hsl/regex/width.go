@@ -8,8 +8,13 @@ const maxBehind = 65535
 // checkWidth demands that every branch of a lookbehind has one fixed length; the
 // branches may differ from each other.
 func (p *parser) checkWidth(l *look) {
+	m := newWidths(p.utf(), p.bodies)
+	m.shared = p.sharedNames()
+	for _, number := range l.around {
+		m.known[number] = width{}
+	}
 	for _, branch := range branchesOf(l.body) {
-		w, fixed := p.width(branch, nil)
+		w, fixed := m.of(branch)
 		if !fixed {
 			p.failAt(l.offset, "a lookbehind has no fixed length")
 		}
@@ -27,13 +32,6 @@ func branchesOf(n node) []node {
 	return []node{n}
 }
 
-// width returns how many characters a node matches, if that is fixed. Groups
-// that are being measured stand in inside: one that calls itself has no width.
-func (p *parser) width(n node, inside []int) (w int, fixed bool) {
-	measure := widths{utf: p.flags&UTF8 != 0, bodies: p.bodies, shared: p.sharedNames()}
-	return measure.of(n, inside)
-}
-
 // sharedNames says whether several groups have the same name.
 func (p *parser) sharedNames() bool {
 	seen := map[string]bool{}
@@ -49,11 +47,22 @@ func (p *parser) sharedNames() bool {
 // widths measures nodes in characters.
 type widths struct {
 	utf    bool
+	shared bool // several groups have the same name
 	bodies map[int]*group
-	shared bool
+	known  map[int]width // of groups; one that is being measured has none
 }
 
-func (m widths) of(n node, inside []int) (w int, fixed bool) {
+type width struct {
+	chars int
+	fixed bool
+}
+
+func newWidths(utf bool, bodies map[int]*group) widths {
+	return widths{utf: utf, bodies: bodies, known: map[int]width{}}
+}
+
+// of returns how many characters a node matches, if that is fixed.
+func (m widths) of(n node) (w int, fixed bool) {
 	switch n := n.(type) {
 	case literal:
 		if m.utf {
@@ -65,39 +74,39 @@ func (m widths) of(n node, inside []int) (w int, fixed bool) {
 	case lineBreak, cluster:
 		return 0, false
 	case sequence:
-		return m.sum(n.parts, inside)
+		return m.sum(n.parts)
 	case choice:
-		return m.same(n.branches, inside)
+		return m.same(n.branches)
 	case *group:
-		return m.of(n.body, append(inside, n.number))
+		return m.of(n.body)
 	case atomic:
-		return m.of(n.body, inside)
+		return m.of(n.body)
 	case repeat:
-		w, fixed = m.of(n.body, inside)
+		w, fixed = m.of(n.body)
 		return min(w*n.min, maxBehind+1), fixed && n.min == n.max
 	case *reference:
 		if m.shared || len(n.numbers) != 1 {
 			return 0, false
 		}
-		return m.group(n.numbers[0], inside)
+		return m.group(n.numbers[0])
 	case *call:
-		return m.group(n.number, inside)
+		return m.group(n.number)
 	case *conditional:
 		if n.test.kind == testDefine {
 			return 0, true
 		}
-		return m.same([]node{n.yes, n.no}, inside)
+		return m.same([]node{n.yes, n.no})
 	}
 	return 0, true
 }
 
-func (m widths) sum(parts []node, inside []int) (total int, fixed bool) {
+func (m widths) sum(parts []node) (total int, fixed bool) {
 	for _, part := range parts {
 		switch part.(type) {
 		case *accept, fail:
 			return total, true // what follows is never reached
 		}
-		w, ok := m.of(part, inside)
+		w, ok := m.of(part)
 		if !ok {
 			return 0, false
 		}
@@ -106,9 +115,9 @@ func (m widths) sum(parts []node, inside []int) (total int, fixed bool) {
 	return total, true
 }
 
-func (m widths) same(branches []node, inside []int) (w int, fixed bool) {
+func (m widths) same(branches []node) (w int, fixed bool) {
 	for i, branch := range branches {
-		bw, ok := m.of(branch, inside)
+		bw, ok := m.of(branch)
 		if !ok || i > 0 && bw != w {
 			return 0, false
 		}
@@ -117,17 +126,14 @@ func (m widths) same(branches []node, inside []int) (w int, fixed bool) {
 	return w, true
 }
 
-func (m widths) group(number int, inside []int) (w int, fixed bool) {
-	for _, n := range inside {
-		if n == number {
-			return 0, false
-		}
+func (m widths) group(number int) (w int, fixed bool) {
+	known, ok := m.known[number]
+	if g := m.bodies[number]; !ok && g != nil {
+		m.known[number] = width{} // it has none if it calls itself
+		known.chars, known.fixed = m.of(g.body)
+		m.known[number] = known
 	}
-	g := m.bodies[number]
-	if g == nil {
-		return 0, false
-	}
-	return m.of(g, inside)
+	return known.chars, known.fixed
 }
 
 // least returns the fewest bytes that a node can match. Groups that are called
