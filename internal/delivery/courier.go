@@ -169,8 +169,8 @@ func (c *Courier) tryFrom(ctx context.Context, m *parcel, r route) *Outcome {
 	if r.Pooling.Enabled {
 		if cl := c.pool.take(key, m); cl != nil {
 			cl.route = r
-			out := c.carry(ctx, cl, m, key)
-			if !cl.stale {
+			out, stale := c.carry(ctx, cl, m, key)
+			if !stale {
 				return out
 			}
 			c.metrics.PoolStale.Inc()
@@ -180,21 +180,24 @@ func (c *Courier) tryFrom(ctx context.Context, m *parcel, r route) *Outcome {
 	if out != nil {
 		return out
 	}
-	return c.carry(ctx, cl, m, key)
+	out, _ = c.carry(ctx, cl, m, key)
+	return out
 }
 
-// carry runs one transaction and pools or closes the connection.
-func (c *Courier) carry(ctx context.Context, cl *client, m *parcel, key poolKey) *Outcome {
+// carry runs one transaction and pools or closes the connection, which is not
+// the caller's any more: others may be using it. stale says that the peer had
+// left before this transaction.
+func (c *Courier) carry(ctx context.Context, cl *client, m *parcel, key poolKey) (out *Outcome, stale bool) {
 	stop := context.AfterFunc(ctx, func() { cl.raw.Close() })
-	out := cl.transact(m)
-	out.Connection = cl.info
+	out = cl.transact(m)
+	out.Connection, stale = cl.info, cl.stale
 	if !stop() {
 		cl.broken = true
 	}
-	if cl.stale || !cl.reusable() || !c.pool.put(key, cl) {
+	if stale || !cl.reusable() || !c.pool.put(key, cl) {
 		cl.close()
 	}
-	return out
+	return out, stale
 }
 
 // open connects to a host and speaks with it up to MAIL. A TLS handshake that
