@@ -158,7 +158,7 @@ func proxyOf(c *value.Call) (func(*http.Request) (*url.URL, error), error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
-		return nil, declare.UnwantedOption(c, "proxy", "the URL of a proxy", given.Get("proxy"))
+		return nil, declare.UnwantedOption(c, "proxy", "a proxy", given.Get("proxy"))
 	}
 	return http.ProxyURL(u), nil
 }

@@ -101,8 +101,9 @@ func newRequest(ctx context.Context, c *value.Call, body *body) (*http.Request, 
 	if body.kind != "" {
 		r.Header.Set("Content-Type", body.kind)
 	}
+	given := map[string]bool{}
 	for line := range o.Array("headers").Values() {
-		setHeader(r, line.Text())
+		setHeader(r, line.Text(), given)
 	}
 	return r, nil
 }
@@ -142,8 +143,9 @@ func escape(s string) string {
 	return b.String()
 }
 
-// setHeader sets the header of a line, or takes it away if it is empty.
-func setHeader(r *http.Request, line string) {
+// setHeader sets the header of a line, in place of a default or behind those that
+// were given before it, or takes it away if it is empty.
+func setHeader(r *http.Request, line string, given map[string]bool) {
 	name, text, _ := strings.Cut(line, ":")
 	name, text = http.CanonicalHeaderKey(strings.TrimSpace(name)), strings.TrimSpace(text)
 	switch {
@@ -153,8 +155,11 @@ func setHeader(r *http.Request, line string) {
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil && r.Body != nil {
 			r.ContentLength = n
 		}
-	case text != "":
+	case text != "" && given[name]:
 		r.Header.Add(name, text)
+	case text != "":
+		given[name] = true
+		r.Header.Set(name, text)
 	case name == "User-Agent":
 		r.Header.Set(name, "")
 	default:
