@@ -79,6 +79,7 @@ func TestKilled(t *testing.T) {
 	far := newFarEnd(t, sink.Options{Ledger: &ledger, Rules: []sink.Rule{rule(t, "* rcpt reply 451 4.7.1 come back later @5%")}})
 	m := newMTA(t)
 	m.running(transportTo(far.Addr(), "retry: { count: 1000, intervals: [ { interval: 1 } ] }"))
+	m.pool()
 	m.start()
 	source := startLoad(t, m.smtp, m.path("acked"), "-s", "8", "--rate", "600", "--size", "6000")
 	for range 20 {

@@ -98,6 +98,13 @@ func transportTo(nextHop net.Addr, more ...string) string {
 	return "transportgroups: [ { id: all, dsn: { transport: out }, transports: [ { id: out, " + strings.Join(settings, ", ") + " } ] } ]"
 }
 
+// pool keeps idle connections to next hops for further messages.
+func (m *mta) pool() {
+	m.t.Helper()
+	m.running("queues: { pooling: { size: 100 } }")
+	m.write("smtpd-delivery.yaml", "version: \"6.9\"\ndelivery: { default: { pooling: { enabled: true, timeout: 10, transactions: 1000 } } }\n")
+}
+
 func (m *mta) path(name string) string { return filepath.Join(m.dir, name) }
 
 func (m *mta) socket() string { return m.path("ctl.sock") }

@@ -116,12 +116,18 @@ func (p *program) end() {
 	}
 }
 
+// tail is the end of a long text, after what a race detector or a panic says.
 func tail(s string) string {
 	const enough = 8000
-	if len(s) > enough {
-		return "…" + s[len(s)-enough:]
+	if len(s) <= enough {
+		return s
 	}
-	return s
+	for _, alarm := range []string{"WARNING: DATA RACE", "panic: ", "fatal error: "} {
+		if i := strings.Index(s[:len(s)-enough], alarm); i >= 0 {
+			return "…" + s[i:min(i+enough, len(s))] + "…" + s[len(s)-enough:]
+		}
+	}
+	return "…" + s[len(s)-enough:]
 }
 
 // wait waits for the end and returns the exit code.
