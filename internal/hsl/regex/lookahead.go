@@ -30,16 +30,6 @@ func (a bytesAhead) and(b bytesAhead) bytesAhead {
 	return a
 }
 
-// table returns a as a table, or nil if it rules out nothing.
-func (a bytesAhead) table() *table {
-	if a == anything {
-		return nil
-	}
-	t := new(table)
-	t.mark(a, 1)
-	return t
-}
-
 // mark adds a mark to all that a has.
 func (t *table) mark(a bytesAhead, mark uint8) {
 	for b := range 256 {

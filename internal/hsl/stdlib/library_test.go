@@ -2,8 +2,6 @@ package stdlib_test
 
 import (
 	"context"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -48,10 +46,3 @@ func (nowhere) Add(string, []engine.Label, float64) bool                        
 func (nowhere) Set(string, []engine.Label, float64) bool                        { return false }
 func (nowhere) Get(string, []engine.Label) (engine.Metric, bool)                { return engine.Metric{}, false }
 func (nowhere) CheckHost(context.Context, string, string, string) (r, y string) { return "none", "" }
-
-// server answers every request with hello.
-func server(t testing.TB) *httptest.Server {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("hello")) }))
-	t.Cleanup(s.Close)
-	return s
-}

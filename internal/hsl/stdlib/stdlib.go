@@ -31,10 +31,10 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/file"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/kind"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/mailtext"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/memory"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/network"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/number"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/pattern"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/shared"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/socket"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/system"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/text"
@@ -72,7 +72,7 @@ func New(o Options) *value.Library {
 	builtins := slices.Concat(
 		kind.Builtins(), text.Builtins(), array.Builtins(), number.Builtins(), digest.Builtins(), cipher.Builtins(o.Keys),
 		certificate.Builtins(o.Keys), codec.Builtins(), data.Builtins(), clock.Builtins(), network.Builtins(), mailtext.Builtins(),
-		pattern.Builtins(), shared.Builtins(), system.Builtins(o.System), web.Builtins(o.Web), engine.Builtins(o.Engine),
+		pattern.Builtins(), memory.Builtins(), system.Builtins(o.System), web.Builtins(o.Web), engine.Builtins(o.Engine),
 	)
 	if o.Resolver != nil {
 		builtins = append(builtins, network.Resolving(o.Resolver)...)

@@ -279,21 +279,6 @@ func (a *Array) Slot(key Value) *Value {
 	return a.table.slot(key)
 }
 
-// lookup returns where the value of key stands, or nil.
-func (a *Array) lookup(key Value) *Value {
-	key = Key(key)
-	if a.table == nil {
-		if i, ok := a.position(key); ok {
-			return &a.list[i]
-		}
-		return nil
-	}
-	if i := a.table.find(key); i >= 0 {
-		return &a.table.entries[i].value
-	}
-	return nil
-}
-
 // Has reports whether the key exists.
 func (a *Array) Has(key Value) bool {
 	_, ok := a.Get(key)

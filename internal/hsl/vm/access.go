@@ -133,7 +133,7 @@ func (m *Machine) loadProperty(f *frame, w uint32, x, name value.Value) error {
 		}
 		x = value.None
 	}
-	v := value.None
+	var v value.Value
 	if o := x.Object(); o != nil {
 		var err error
 		if v, err = m.property(f.code, o, name.Str()); err != nil {

@@ -25,8 +25,10 @@ func (m *Machine) run(stop int) (value.Value, error) {
 // error.
 func (m *Machine) catch(err error, stop int) error {
 	catchable := !value.Uncatchable(err)
+	var thrown *value.Throw
 	if catchable {
-		err = m.thrown(err)
+		thrown = m.thrown(err)
+		err = thrown
 	} else {
 		err = m.stopped(err)
 	}
@@ -34,7 +36,7 @@ func (m *Machine) catch(err error, stop int) error {
 		f := &m.frames[len(m.frames)-1]
 		if h := f.handler(); h != nil && catchable {
 			m.releaseWithin(len(m.frames)-1, h.Barriers)
-			f.regs[h.Register] = err.(*value.Throw).Value
+			f.regs[h.Register] = thrown.Value
 			f.pc = h.Target
 			return nil
 		}
@@ -84,7 +86,7 @@ func (m *Machine) leave(f *frame, v value.Value) value.Value {
 }
 
 // thrown makes an exception of an error, with the place where it happened.
-func (m *Machine) thrown(err error) error {
+func (m *Machine) thrown(err error) *value.Throw {
 	var t *value.Throw
 	if errors.As(err, &t) {
 		if t.Trace == nil {
@@ -185,13 +187,13 @@ func (m *Machine) releaseWithin(frame, n int) {
 		first--
 	}
 	for len(m.barriers) > first+n {
-		m.leaveBarrier() // the exception under way matters more than what this says
+		_ = m.leaveBarrier() // the exception under way matters more than what this says
 	}
 }
 
 // releaseBarriers leaves all barriers that were entered at or above a frame.
 func (m *Machine) releaseBarriers(frame int) {
 	for len(m.barriers) > 0 && m.barriers[len(m.barriers)-1].frame >= frame {
-		m.leaveBarrier() // as above
+		_ = m.leaveBarrier() // as above
 	}
 }

@@ -171,7 +171,7 @@ func checkEncoded(t *testing.T, body string, e Encoding, text bool) {
 	if size := Size(body, e, text); size != int64(b.Len()) {
 		t.Fatalf("%s of %d bytes: size %d, wrote %d", e, len(body), size, b.Len())
 	}
-	var other io.Reader = base64.NewDecoder(base64.StdEncoding, bytes.NewReader(b.Bytes()))
+	other := base64.NewDecoder(base64.StdEncoding, bytes.NewReader(b.Bytes()))
 	if e == QuotedPrintable {
 		other = quotedprintable.NewReader(bytes.NewReader(b.Bytes()))
 	}

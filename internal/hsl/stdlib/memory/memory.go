@@ -1,6 +1,6 @@
-// Package shared holds the builtins for the key-value store of the process,
+// Package memory holds the builtins for the key-value store of the process,
 // which all scripts see and barriers guard.
-package shared
+package memory
 
 import (
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/declare"

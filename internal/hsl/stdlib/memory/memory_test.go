@@ -1,15 +1,15 @@
-package shared_test
+package memory_test
 
 import (
 	"sync"
 	"testing"
 
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/shared"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/memory"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/stdlibtest"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 )
 
-var library = value.NewLibrary(nil, value.Declarations{Builtins: shared.Builtins()})
+var library = value.NewLibrary(nil, value.Declarations{Builtins: memory.Builtins()})
 
 // machine returns a machine whose callbacks append to a log.
 func machine(t *testing.T, p *value.Process, log *[]string) *stdlibtest.Machine {
