@@ -159,6 +159,7 @@ func TestParam(t *testing.T) {
 			"This is even more ***fun*** isn't it!"},
 		{"encoded word", `x; a="=?utf-8?q?=C3=BC?=.txt"`, "a", "x", "ü.txt"},
 		{"raw", "x; a=\"\xfc.txt\"", "a", "x", "ü.txt"},
+		{"spaces in quotes", `x; a=" b "`, "a", "x", " b "},
 		{"empty", `x; a=""; b=c`, "a", "x", ""},
 		{"no equals sign", "x; junk; a=b", "a", "x", "b"},
 		{"no main", "; a=b", "a", "", "b"},
@@ -202,7 +203,7 @@ func TestAppendParam(t *testing.T) {
 func TestValidBoundary(t *testing.T) {
 	for s, want := range map[string]bool{
 		"a": true, "----=_Part_1.2": true, "a b": true, strings.Repeat("x", 70): true,
-		"": false, "a ": false, "ü": false, `a"b`: false, "a\r\n": false, strings.Repeat("x", 71): false,
+		"": false, "a ": false, " a": false, "ü": false, `a"b`: false, "a\r\n": false, strings.Repeat("x", 71): false,
 	} {
 		if got := ValidBoundary(s); got != want {
 			t.Errorf("%q: %v", s, got)

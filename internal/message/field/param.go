@@ -164,7 +164,7 @@ func (v *Value) Param(name string) (string, bool) {
 	if plain == nil {
 		return "", false
 	}
-	return Decode(plain.value, v.label), true
+	return DecodeWords(plain.value, v.label), true
 }
 
 // joined returns a parameter cut into sections, which may stand in any order.
@@ -182,7 +182,7 @@ func (v *Value) joined(first *param) string {
 		}
 	}
 	if !first.extended {
-		return Decode(content, v.label)
+		return DecodeWords(content, v.label)
 	}
 	return declared(content, language, v.label)
 }

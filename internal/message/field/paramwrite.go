@@ -82,7 +82,8 @@ func percent(s string) string {
 	return b.String()
 }
 
-// ValidBoundary reports whether a text can be a boundary (RFC 2046 §5.1.1).
+// ValidBoundary reports whether a text can be a boundary (RFC 2046 §5.1.1). One
+// that begins with a space can be, but readers lose it.
 func ValidBoundary(s string) bool {
 	for i := range len(s) {
 		c := s[i]
@@ -90,5 +91,5 @@ func ValidBoundary(s string) bool {
 			return false
 		}
 	}
-	return s != "" && len(s) <= 70 && s[len(s)-1] != ' '
+	return s != "" && len(s) <= 70 && s[0] != ' ' && s[len(s)-1] != ' '
 }

@@ -17,10 +17,10 @@ type newBody struct {
 
 // SetBody gives the part another body, also in the place of parts. Without an
 // encoding it is written as 7bit if it can be, else as quoted-printable if most
-// of it stays readable, else as base64; a text has its line ends made CRLF, and a
-// part whose type is a multipart or a message is written as it is, since those
-// may not be encoded (RFC 2045 §6.4). With one of base64 the data is encoded,
-// with any other it is written as it is under that label.
+// of it stays readable, else as base64; a part whose type is a multipart or a
+// message is not encoded, as those may not be (RFC 2045 §6.4). Line ends become
+// CRLF in all of these but data. With one of base64 the data is encoded, with any
+// other it is written as it is under that label.
 //
 // The type is that of the edited header when the message is written.
 func (p *Part) SetBody(data string, encoding transfer.Encoding) error {
@@ -153,7 +153,8 @@ func (b *newBody) write(p *Part, kind string) written {
 	case b.final || b.encoding != "" && b.encoding != transfer.Base64:
 		return written{b.encoding, []byte(b.data)}
 	case isMultipart(kind) || strings.HasPrefix(kind, "message/"):
-		return written{transfer.ChooseIdentity(b.data), []byte(b.data)}
+		data := transfer.CRLF(b.data)
+		return written{transfer.ChooseIdentity(data), []byte(data)}
 	case b.encoding == transfer.Base64:
 		return b.encode(transfer.Base64, false)
 	}

@@ -70,6 +70,8 @@ func TestStructure(t *testing.T) {
 		{"message", "Content-Type: message/rfc822\n\nContent-Type: multipart/mixed; boundary=x\n\n--x\n",
 			"0 message/rfc822 [Content-Type: multipart/mixed; boundary=x~~--x~]"},
 		{"behind the end", head + "--b\n\none\n--b--\n--b\n\ntwo\n--b--\n", "0 multipart/mixed {1 - [one]}"},
+		{"boundary with spaces", "Content-Type: multipart/mixed; boundary=\" b \"\n\n-- b \n\none\n-- b--\n",
+			"0 multipart/mixed {1 - [one]}"},
 		{"quoted boundary", "Content-Type: multipart/mixed;\n boundary=\"a b;c\"\n\n--a b;c\n\none\n--a b;c--\n",
 			"0 multipart/mixed {1 - [one]}"},
 	}

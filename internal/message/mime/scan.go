@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 )
 
 const (
@@ -255,6 +256,7 @@ func (s *scanner) enter(p *Part) {
 		return
 	}
 	boundary, _ := p.contentType().Param("boundary")
+	boundary = strings.TrimRight(boundary, " \t") // which no delimiter can end in
 	if boundary == "" || len(boundary) > longestBoundary {
 		p.badHeader = true
 		return

@@ -24,7 +24,7 @@ func base64Size(n int64) int64 {
 
 func writeBase64(w io.Writer, body string) error {
 	var in [lines * lineBytes]byte
-	out := make([]byte, 0, lines*(lineChars+2))
+	out := make([]byte, 0, min(lines, len(body)/lineBytes+1)*(lineChars+2))
 	for len(body) > 0 {
 		n := copy(in[:], body)
 		body = body[n:]

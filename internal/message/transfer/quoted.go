@@ -9,7 +9,7 @@ import (
 )
 
 // chunk is how much of a body is encoded at once.
-const chunk = 32 << 10
+const chunk = 4 << 10
 
 func writeQuoted(w io.Writer, body string, text bool) error {
 	buffered := bufio.NewWriterSize(w, chunk)
