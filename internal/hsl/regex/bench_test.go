@@ -27,8 +27,29 @@ var mailPatterns = []struct {
 	{"body lookaround", `(?<!\w)(?:free|win)(?=\s+money)`, body, Caseless},
 }
 
+// BenchmarkCompile is how long it takes to read a pattern: 5 to 80 µs, which is
+// why there is a Cache.
+func BenchmarkCompile(b *testing.B) {
+	for _, bb := range mailPatterns[:6] {
+		b.Run(bb.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Compile(bb.pattern, bb.flags); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkMatch is how long a boolean match takes, here and, where it knows the
-// pattern, with package regexp.
+// pattern, with package regexp. On two shared cores of a Xeon server, in ns, ours and
+// regexp's: subject re 60 and 88, address 219 and 765, bounce code 83 and 275,
+// spam words 115 and 3034, received 174 and 826, dsn 153 and 2681; in a body of
+// 64 kB, miss 33 thousand and 1.15 million, words 36 thousand and 5.5 million,
+// number 120 thousand and 1.2 million. PHP 8.2 with its just-in-time compiler
+// takes 40, 62, 48, 95, 88 and 95 for the first six, and 2, 76 and 55 thousand
+// for the bodies; without it 109 to 625, and 42, 370 and 272 thousand.
 func BenchmarkMatch(b *testing.B) {
 	for _, bb := range mailPatterns {
 		re, err := Compile(bb.pattern, bb.flags)

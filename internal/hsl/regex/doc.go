@@ -67,7 +67,7 @@
 // choices it has made; a choice that was made before at the same position has
 // failed and fails again at once (memory.go). From there on the time is linear
 // in the length of the subject, for all patterns without back references,
-// conditionals on groups, subroutine calls, verbs, and repeats without bound
+// conditionals on groups, subroutine calls, verbs, \X, and repeats without bound
 // inside of atomic groups and lookarounds: Pattern.Linear tells. All others are
 // bound by the steps of the Budget and end with ErrSteps. The stack, and the
 // memory of failures, are bound by its memory. A match asks its budget every few

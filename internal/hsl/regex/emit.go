@@ -207,6 +207,10 @@ func (e *emitter) node(n node) {
 			e.node(part)
 		}
 	case choice:
+		if s := e.single(n); s != nil {
+			e.add(inst{op: opSet, set: s})
+			return
+		}
 		e.choice(n)
 	case *group:
 		e.group(n)

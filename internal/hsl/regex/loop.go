@@ -7,26 +7,48 @@ import (
 
 // single returns the set of a node that always matches one character, or nil.
 func (e *emitter) single(n node) *set {
-	switch n := n.(type) {
-	case chars:
-		return e.set(n.class)
-	case literal:
-		r, size := rune(0), min(1, len(n.text))
-		if size == 1 {
-			r = rune(n.text[0])
-		}
-		if e.utf() {
-			r, size = utf8.DecodeRuneInString(n.text)
-		}
-		if size == 0 || size != len(n.text) {
-			return nil
-		}
-		if n.fold {
-			return e.set(one(r).folded(foldASCII))
-		}
-		return e.set(one(r))
+	if c, ok := e.class(n); ok {
+		return e.set(c)
 	}
 	return nil
+}
+
+// class returns the characters of which a node matches exactly one: a class, a
+// literal of one character, or a choice among such.
+func (e *emitter) class(n node) (c class, ok bool) {
+	switch n := n.(type) {
+	case chars:
+		return n.class, true
+	case literal:
+		r, size := e.firstChar(n.text)
+		if size == 0 || size != len(n.text) {
+			return nil, false
+		}
+		if n.fold {
+			return one(r).folded(foldASCII), true
+		}
+		return one(r), true
+	case choice:
+		for _, branch := range n.branches {
+			more, ok := e.class(branch)
+			if !ok {
+				return nil, false
+			}
+			c = append(c, more...)
+		}
+		return c.normalised(), true
+	}
+	return nil, false
+}
+
+func (e *emitter) firstChar(text string) (r rune, size int) {
+	switch {
+	case text == "":
+		return 0, 0
+	case e.utf():
+		return utf8.DecodeRuneInString(text)
+	}
+	return rune(text[0]), 1
 }
 
 // repeat writes a loop. Repeats of single characters are one instruction; other

@@ -252,9 +252,8 @@ func requiredOf(n node) (longest string) {
 	return longest
 }
 
-// seek returns the first place from pos on where a match can begin, at most
-// end, or -1. Of \n it looks at the byte before pos only if first is false: a
-// search always tries where it begins.
+// seek returns the first place from pos on where a match can begin, as far as
+// that can be told from what stands before end, or -1.
 func (s *start) seek(subject string, pos, end int) int {
 	window := subject[:end]
 	switch s.where {
