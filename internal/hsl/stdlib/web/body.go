@@ -149,7 +149,7 @@ func (b *body) serve(do func() (*http.Response, error)) (*http.Response, error) 
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		response, err := do()
+		response, err := do() //nolint:bodyclose // whoever gets the answer closes it
 		answers <- answer{response, err}
 	}()
 	defer close(p.done)
