@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -262,17 +263,40 @@ func get(address, path string, header http.Header) (code int, body string) {
 	return response.StatusCode, string(text)
 }
 
-// nextPort counts through the ports below those that the kernel gives to
-// clients, so that nobody takes a port between its choice and its use.
-var nextPort atomic.Int32
+// A run takes its ports from a block below those that the kernel gives to
+// clients, so that nobody takes a port between its choice and its use. It holds
+// the first port of the block as long as it lasts: another run at the same time
+// then chooses another block.
+const (
+	firstBlock = 12000
+	blocks     = 40
+	blockSize  = 500
+)
 
-func init() { nextPort.Store(12000 + rand.Int32N(15000)) }
+var portBlock = sync.OnceValues(func() (base int, err error) {
+	for range blocks {
+		base = firstBlock + rand.IntN(blocks)*blockSize
+		var guard net.Listener
+		if guard, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base)); err == nil {
+			blockGuard = guard
+			return base, nil
+		}
+	}
+	return 0, err
+})
+
+var (
+	blockGuard net.Listener // nobody looks at it; the garbage collector must not close it
+	nextPort   atomic.Int32
+)
 
 // freeAddress returns an address on loopback that nobody listens on.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	for range 1000 {
-		address := fmt.Sprintf("127.0.0.1:%d", nextPort.Add(1))
+	base, err := portBlock()
+	must(t, err)
+	for range blockSize {
+		address := fmt.Sprintf("127.0.0.1:%d", base+1+int(nextPort.Add(1))%(blockSize-1))
 		if l, err := net.Listen("tcp", address); err == nil {
 			must(t, l.Close())
 			return address
