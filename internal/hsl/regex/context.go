@@ -86,42 +86,50 @@ func (m *machine) captured(slots []int32) bool {
 }
 
 // refer returns the length of what stands at pos, if it is what the first of the
-// groups has captured that has captured any, or -1; and the length of that.
-func (m *machine) refer(in *inst, pos int) (found, length int) {
+// groups has captured that has captured any, or -1; and the steps it took.
+func (m *machine) refer(in *inst, pos int) (size, steps int) {
 	for _, slot := range in.groups {
 		start, end := m.state[slot], m.state[slot+1]
 		if end < 0 {
 			continue
 		}
 		text, rest := m.subject[start:end], m.subject[pos:]
-		switch {
-		case in.fold:
-			return m.referFold(text, rest), len(text)
-		case strings.HasPrefix(rest, text):
-			return len(text), len(text)
+		if in.fold {
+			return m.referFold(text, rest)
 		}
-		return -1, len(text)
+		return referExact(text, rest)
 	}
 	return -1, 0
 }
 
-// referFold is refer without regard to case. In UTF-8 mode what matches may be
+// referExact compares 64 bytes a step. Mostly the first few differ.
+func referExact(text, rest string) (size, steps int) {
+	const few = 64
+	if len(text) > few && !strings.HasPrefix(rest, text[:few]) {
+		return -1, 0
+	}
+	if !strings.HasPrefix(rest, text) {
+		return -1, len(text) / few
+	}
+	return len(text), len(text) / few
+}
+
+// referFold compares without regard to case. In UTF-8 mode what matches may be
 // longer or shorter than text.
-func (m *machine) referFold(text, rest string) int {
-	size := 0
+func (m *machine) referFold(text, rest string) (size, steps int) {
 	for len(text) > 0 {
 		if size == len(rest) {
-			return -1
+			return -1, size
 		}
 		a, wa := m.charAt(text, 0)
 		b, wb := m.charAt(rest, size)
 		if a != b && !m.sameLetter(a, b) {
-			return -1
+			return -1, size
 		}
 		text = text[wa:]
 		size += wb
 	}
-	return size
+	return size, size
 }
 
 func (m *machine) charAt(s string, pos int) (rune, int) {

@@ -76,8 +76,8 @@ func (m *machine) try(start int) (verdict, error) {
 				continue
 			}
 		case opRef:
-			w, length := m.refer(in, pos)
-			if fuel -= length >> 4; w >= 0 {
+			w, steps := m.refer(in, pos)
+			if fuel -= steps; w >= 0 {
 				pos += w
 				pc++
 				continue
