@@ -15,10 +15,14 @@ func (p *parser) bracket() (n node, repeatable bool) {
 	}
 	p.pos++
 	negated := p.skip("^")
+	breaks := p.breaks
 	b := brackets{parser: p}
 	b.read()
-	if r, ok := b.chars.single(); ok && !negated && len(b.classes) == 0 {
-		return p.single(r), true
+	if r, ok := b.chars.single(); ok && len(b.classes) == 0 {
+		if !negated {
+			return p.single(r), true
+		}
+		p.breaks = breaks // [^\n] does not count as one, in PCRE2 neither
 	}
 	c := b.chars.normalised()
 	if p.has(Caseless) {
