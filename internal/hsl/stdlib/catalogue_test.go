@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/declare"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 )
@@ -158,16 +159,21 @@ func TestDocumented(t *testing.T) {
 			}
 		}
 	}
-	l := newLibrary(t)
-	for b := range l.Builtins() {
-		check(b.Name, b)
-	}
-	for c := range l.Classes() {
-		if c.Doc == "" {
-			t.Errorf("%s has no text", c.Name)
+	libraries := slices.Collect(maps.Values(stdlib.Modules()))
+	for _, l := range append(libraries, newLibrary(t)) {
+		for b := range l.Builtins() {
+			check(b.Name, b)
 		}
-		for _, b := range slices.Concat([]*value.Builtin{c.Constructor}, c.Methods, c.Statics) {
-			check(c.Name+"->"+b.Name, b)
+		for c := range l.Classes() {
+			if c.Doc == "" {
+				t.Errorf("%s has no text", c.Name)
+			}
+			for _, b := range slices.Concat(c.Methods, c.Statics) {
+				check(c.Name+"->"+b.Name, b)
+			}
+			if c.Constructor != nil {
+				check(c.Name, c.Constructor)
+			}
 		}
 	}
 }

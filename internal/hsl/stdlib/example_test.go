@@ -3,10 +3,12 @@ package stdlib_test
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/posthaste-mta/posthaste/internal/hsl"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 )
 
@@ -17,14 +19,23 @@ var comment = regexp.MustCompile(`(?m)[;}] // (.*)$`)
 // its comments.
 func TestExamples(t *testing.T) {
 	library := newLibrary(t)
-	for b := range library.Builtins() {
-		if b.Deprecated == "" {
-			testExample(t, library, b)
-		}
+	libraries := []*value.Library{library}
+	for _, module := range stdlib.Modules() {
+		// As if its names were imported.
+		libraries = append(libraries, value.NewLibrary(library, value.Declarations{
+			Builtins: slices.Collect(module.Builtins()), Classes: slices.Collect(module.Classes()),
+		}))
 	}
-	for c := range library.Classes() {
-		if c.Constructor != nil {
-			testExample(t, library, c.Constructor)
+	for _, library := range libraries {
+		for b := range library.Builtins() {
+			if b.Deprecated == "" {
+				testExample(t, library, b)
+			}
+		}
+		for c := range library.Classes() {
+			if c.Constructor != nil {
+				testExample(t, library, c.Constructor)
+			}
 		}
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/container"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/data"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/digest"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/directory"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/engine"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/ffi"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/file"
@@ -88,4 +89,10 @@ func New(o Options) *value.Library {
 	return value.NewLibrary(nil, value.Declarations{
 		Builtins: builtins, Classes: classes, Loaders: loaders(), Pattern: pattern.Compile,
 	})
+}
+
+// Modules returns the modules written in Go that scripts import from extras://,
+// by name.
+func Modules() map[string]*value.Library {
+	return map[string]*value.Library{"ldap": directory.Library()}
 }
