@@ -26,23 +26,30 @@ type form struct {
 	boundary    string
 }
 
-func (b *builder) part(p *Part, depth int) error {
+// part writes p and returns its transfer encoding.
+func (b *builder) part(p *Part, depth int) (transfer.Encoding, error) {
 	if b.parts++; b.parts > MaxParts || depth > MaxDepth {
-		return ErrParts
+		return "", ErrParts
 	}
 	f, err := p.form()
 	if err != nil {
-		return err
+		return "", err
 	}
+	top := b.message.reserve(b.parts == 1)
 	content := b.body(p, f)
-	b.header(p, f, content.encoding, depth == 0)
-	if !f.multipart {
-		if content.data != "" {
-			b.message.add(&content, content.size())
+	if f.multipart {
+		if content.encoding, err = b.multipart(p, f, depth); err != nil {
+			return "", err
 		}
-		return nil
+	} else if content.data != "" {
+		b.message.add(&content, content.size())
 	}
-	return b.multipart(p, f, depth)
+	encoding := content.encoding
+	if own := p.find("Content-Transfer-Encoding"); own != nil {
+		encoding, _ = transfer.Parse(own.value)
+	}
+	b.message.fill(top, p.header(f, content.encoding, depth == 0))
+	return encoding, nil
 }
 
 // form decides what p is from its type, or from a Content-Type that was added.
@@ -132,10 +139,9 @@ func (b *builder) hides(body string) bool {
 	return false
 }
 
-// header writes what was added, then what describes the part, but for that which
+// header returns what was added, then what describes the part, but for that which
 // was added.
-func (b *builder) header(p *Part, f form, encoding transfer.Encoding, whole bool) {
-	var out []byte
+func (p *Part) header(f form, encoding transfer.Encoding, whole bool) (out []byte) {
 	for _, a := range p.added {
 		if f.multipart && strings.EqualFold(a.name, "Content-Type") {
 			a.value = f.contentType // which may have its boundary now
@@ -156,11 +162,7 @@ func (b *builder) header(p *Part, f form, encoding transfer.Encoding, whole bool
 	own("Content-Type", f.contentType)
 	own("Content-Transfer-Encoding", string(encoding))
 	own("Content-Disposition", p.dispositionValue())
-	if b.parts == 1 {
-		b.message.header = out
-		return
-	}
-	b.message.text(string(out), crlf)
+	return out
 }
 
 func (p *Part) dispositionValue() string {
@@ -174,8 +176,9 @@ func (p *Part) dispositionValue() string {
 	return value + string(field.AppendParam(nil, "filename", p.fileName))
 }
 
-// multipart writes what stands in a multipart.
-func (b *builder) multipart(p *Part, f form, depth int) error {
+// multipart writes what stands in a multipart and returns the encoding that it
+// has to tell.
+func (b *builder) multipart(p *Part, f form, depth int) (label transfer.Encoding, err error) {
 	if p.body != "" {
 		b.message.text(transfer.CRLF(p.body), crlf)
 	}
@@ -188,28 +191,31 @@ func (b *builder) multipart(p *Part, f form, depth int) error {
 			b.message.text(crlf)
 		}
 		b.message.text("--", f.boundary, crlf)
-		if err := b.entity(x, depth+1); err != nil {
-			return err
+		e, err := b.entity(x, depth+1)
+		if err != nil {
+			return "", err
 		}
+		label = transfer.Around(label, e)
 	}
 	b.message.text(crlf+"--", f.boundary, "--")
 	if depth == 0 {
 		b.message.text(crlf)
 	}
-	return nil
+	return label, nil
 }
 
-func (b *builder) entity(x Entity, depth int) error {
+// entity writes a part. The encoding of one that was not built here is not known.
+func (b *builder) entity(x Entity, depth int) (transfer.Encoding, error) {
 	if p, ok := x.(*Part); ok {
 		return b.part(p, depth)
 	}
 	if b.parts++; b.parts > MaxParts {
-		return ErrParts
+		return "", ErrParts
 	}
 	content, size, err := x.Entity()
 	if err != nil {
-		return err
+		return "", err
 	}
 	b.message.add(content, size)
-	return nil
+	return "", nil
 }

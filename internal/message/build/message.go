@@ -23,6 +23,7 @@ type piece struct {
 	data    []byte
 	content io.WriterTo // nil: the data
 	size    int64
+	whole   bool // nothing joins the data
 }
 
 // Size is the number of bytes that WriteTo writes.
@@ -93,7 +94,7 @@ func (m *Message) under(top []byte) *Message {
 // text adds bytes, which join those in front of them.
 func (m *Message) text(data ...string) {
 	n := len(m.pieces)
-	if n == 0 || m.pieces[n-1].content != nil {
+	if n == 0 || m.pieces[n-1].content != nil || m.pieces[n-1].whole {
 		m.pieces = append(m.pieces, piece{})
 		n++
 	}
@@ -104,6 +105,27 @@ func (m *Message) text(data ...string) {
 	}
 	last.size = int64(len(last.data))
 	m.size += int64(len(last.data) - before)
+}
+
+// reserve returns a place for a header that is known only when the body is. That
+// of the first part is none of the pieces.
+func (m *Message) reserve(first bool) (top int) {
+	if first {
+		return -1
+	}
+	m.pieces = append(m.pieces, piece{whole: true})
+	return len(m.pieces) - 1
+}
+
+// fill puts a header into its place.
+func (m *Message) fill(top int, header []byte) {
+	if top < 0 {
+		m.header = header
+		return
+	}
+	header = append(header, crlf...)
+	m.pieces[top].data, m.pieces[top].size = header, int64(len(header))
+	m.size += int64(len(header))
 }
 
 func (m *Message) add(content io.WriterTo, size int64) {

@@ -125,7 +125,7 @@ func (p *Part) Sign(s Signer) { p.signers = append(p.signers, s) }
 // Message finishes the message. What is set or added later changes later ones.
 func (p *Part) Message() (*Message, error) {
 	b := builder{}
-	if err := b.part(p, 0); err != nil {
+	if _, err := b.part(p, 0); err != nil {
 		return nil, err
 	}
 	m := &b.message
@@ -143,7 +143,7 @@ func (p *Part) Message() (*Message, error) {
 // one and unsigned.
 func (p *Part) Entity() (content io.WriterTo, size int64, err error) {
 	b := builder{}
-	if err := b.part(p, 1); err != nil {
+	if _, err := b.part(p, 1); err != nil {
 		return nil, 0, err
 	}
 	return &b.message, b.message.Size(), nil

@@ -213,7 +213,7 @@ func TestValidBoundary(t *testing.T) {
 
 // TestBounds reads texts made to cost more than they are long.
 func TestBounds(t *testing.T) {
-	const size = 1 << 20
+	const size = 1 << 18
 	begin := time.Now()
 	for _, unit := range []string{"(", "=?", "=?a?q? ", "=?a?q?=?=", "\"", ";a=(", ";a*0=x", "=?utf-8?q?a?= \xff"} {
 		in := []byte(strings.Repeat(unit, size/len(unit)))
@@ -221,7 +221,7 @@ func TestBounds(t *testing.T) {
 		v := ParseValue(in, "")
 		v.Param("a")
 	}
-	t.Logf("%v for eight texts of 1 MB", time.Since(begin))
+	t.Logf("%v for eight texts of 256 KB", time.Since(begin))
 }
 
 func FuzzDecode(f *testing.F) {

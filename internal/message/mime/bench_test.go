@@ -30,7 +30,7 @@ func sized(size int) []byte {
 
 var sizes = map[string]int{"10KB": 10 << 10, "10MB": 10 << 20}
 
-// Reading the header alone: 5.7 µs for either size, 12 KB in 9 allocations.
+// Reading one field: 4 µs for either size, 8 KB in 29 allocations.
 func BenchmarkHeader(b *testing.B) {
 	for name, size := range sizes {
 		raw := sized(size)
@@ -46,7 +46,7 @@ func BenchmarkHeader(b *testing.B) {
 	}
 }
 
-// Finding all parts: 24 µs and 85 KB for 10 KB, 1.9 ms (5.4 GB/s) and 85 KB for
+// Finding all parts: 10 µs and 20 KB for 10 KB, 1.8 ms (5.6 GB/s) and 80 KB for
 // 10 MB.
 func BenchmarkIndex(b *testing.B) {
 	for name, size := range sizes {
@@ -64,7 +64,8 @@ func BenchmarkIndex(b *testing.B) {
 	}
 }
 
-// What most scripts do: read a field, add one, set one, make the patch.
+// What most scripts do: add a field, set one, make the patch. 6 µs for either
+// size, 12 KB in 36 allocations.
 func BenchmarkAddHeader(b *testing.B) {
 	for name, size := range sizes {
 		raw := sized(size)
@@ -82,7 +83,7 @@ func BenchmarkAddHeader(b *testing.B) {
 	}
 }
 
-// The same, written.
+// Adding a field and writing it all: 5 µs for 10 KB, 0.46 ms for 10 MB.
 func BenchmarkWrite(b *testing.B) {
 	for name, size := range sizes {
 		raw := sized(size)
@@ -104,7 +105,7 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// Decoding the attachment.
+// Decoding the attachment: 20 ms for 10 MB (0.5 GB/s), 8 KB in 6 allocations.
 func BenchmarkBody(b *testing.B) {
 	raw := sized(10 << 20)
 	m := NewBytes(raw)

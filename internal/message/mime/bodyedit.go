@@ -13,6 +13,10 @@ type newBody struct {
 	data     string
 	encoding transfer.Encoding // empty: as the content wants it
 	final    bool              // encoded already, under the header that is there
+
+	// What it was written as, for messages that are written many times.
+	kind string
+	done *written
 }
 
 // SetBody gives the part another body, also in the place of parts. Without an
@@ -110,7 +114,7 @@ func (p *Part) replaceWhole(entity []byte) {
 	var fields []entry
 	for f := range message.Fields(entity[:header]) {
 		en := entry{name: strings.ToLower(string(f.Name)), original: -1, raw: entity[f.Start:f.End]}
-		if en.describesBody() {
+		if p.describesBody(&en) {
 			fields = append(fields, en)
 		}
 	}
@@ -118,7 +122,7 @@ func (p *Part) replaceWhole(entity []byte) {
 	p.message.record(func(e *edits) {
 		list := e.entries(p)
 		for i := range list {
-			list[i].deleted = list[i].deleted || list[i].describesBody()
+			list[i].deleted = list[i].deleted || p.describesBody(&list[i])
 		}
 		d := e.change(p)
 		d.fields = p.withVersion(append(list, fields...))
@@ -128,7 +132,14 @@ func (p *Part) replaceWhole(entity []byte) {
 
 // describesBody reports whether a field belongs to the body and moves with it
 // (RFC 2045 §3).
-func (en *entry) describesBody() bool { return strings.HasPrefix(en.name, "content-") }
+func (p *Part) describesBody(en *entry) bool {
+	const prefix = "content-"
+	name := en.name
+	if name == "" && en.original >= 0 {
+		name = string(p.fields[en.original].Name)
+	}
+	return len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
+}
 
 // withVersion returns the header of a whole message with the field that makes it
 // one of MIME (RFC 2045 §4).
@@ -147,8 +158,16 @@ type written struct {
 	data     []byte
 }
 
-// write encodes a new body of p for a type.
+// write encodes a new body of p for a type, once.
 func (b *newBody) write(p *Part, kind string) written {
+	if b.done == nil || b.kind != kind {
+		w := b.encoded(p, kind)
+		b.done, b.kind = &w, kind
+	}
+	return *b.done
+}
+
+func (b *newBody) encoded(p *Part, kind string) written {
 	switch {
 	case b.final || b.encoding != "" && b.encoding != transfer.Base64:
 		return written{b.encoding, []byte(b.data)}

@@ -11,7 +11,7 @@ import (
 
 // entry is one field of an edited header, in its place among the others.
 type entry struct {
-	name     string // in lower case
+	name     string // in lower case; empty: the original's
 	original int    // index of the field that stood here; -1: none did
 	raw      []byte // the field with its line end; nil: the original's
 	deleted  bool
@@ -29,9 +29,17 @@ func (e *edits) entries(p *Part) []entry {
 	p.headerBytes()
 	list := make([]entry, len(p.fields), len(p.fields)+1)
 	for i := range p.fields {
-		list[i] = entry{name: strings.ToLower(string(p.fields[i].Name)), original: i}
+		list[i] = entry{original: i}
 	}
 	return list
+}
+
+// is reports whether an entry of p has a name, given in lower case.
+func (en *entry) is(p *Part, name string) bool {
+	if en.name == "" && en.original >= 0 {
+		return name != "" && p.fields[en.original].Is(name)
+	}
+	return en.name == name
 }
 
 // find returns the places of the fields with a name in lower case: all of them,
@@ -46,7 +54,7 @@ func (p *Part) find(list []entry, name string, index int) (found []int) {
 			here = here || namesakes == index
 			namesakes++
 		}
-		if here && en.name == name && name != "" {
+		if here && en.is(p, name) {
 			found = append(found, i)
 		}
 	}

@@ -1,6 +1,7 @@
 package mime
 
 import (
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -200,7 +201,7 @@ func TestPartProperties(t *testing.T) {
 	if got, err := p.Content(false, 100); err != nil || string(got) != "Gr=C3=BC=C3=9Fe=\r\n!\r\n" {
 		t.Errorf("%q, %v", got, err)
 	}
-	if _, err := p.Content(true, 3); err != ErrTooLarge || m.Err() != nil {
+	if _, err := p.Content(true, 3); !errors.Is(err, ErrTooLarge) || m.Err() != nil {
 		t.Errorf("%v, %v", err, m.Err())
 	}
 	if !p.HasBody() || NewBytes([]byte("A: b\r\n")).Root().HasBody() {

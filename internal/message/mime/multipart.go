@@ -18,7 +18,7 @@ func (r *renderer) multipart(p *Part, d *partEdit) {
 	last := d.last
 	if dash >= 0 {
 		for _, b := range d.first {
-			r.insert(dash, slices.Concat(delimiter, b, crlf))
+			r.insert(dash, delimiter, b, crlf)
 		}
 	} else {
 		last = slices.Concat(d.first, last)
@@ -79,7 +79,7 @@ func (r *renderer) end(p *Part, d *partEdit, last [][]byte) {
 		return
 	}
 	for _, b := range last {
-		r.insert(p.closeAt, slices.Concat([]byte("--"+p.boundary+"\r\n"), b, crlf))
+		r.insert(p.closeAt, []byte("--"+p.boundary+"\r\n"), b, crlf)
 	}
 	if d.epilogue == nil {
 		return

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/posthaste-mta/posthaste/internal/message"
 	"github.com/posthaste-mta/posthaste/internal/message/field"
 	"github.com/posthaste-mta/posthaste/internal/message/patch"
+	"github.com/posthaste-mta/posthaste/internal/message/transfer"
 )
 
 // renderer makes a patch of edits. It walks the parts from front to back, so each
@@ -30,11 +32,18 @@ func (r *renderer) replace(start, count int64, data []byte) {
 	}
 }
 
-func (r *renderer) insert(at int64, data []byte) { r.replace(at, 0, data) }
+// insert puts data at an offset, one behind the other. None of it is copied, here
+// or by the patch.
+func (r *renderer) insert(at int64, data ...[]byte) {
+	for _, b := range data {
+		r.replace(at, 0, b)
+	}
+}
 
 // content replaces what is no header.
-func (r *renderer) content(start, count int64, data []byte) {
-	r.replace(start, count, data)
+func (r *renderer) content(start, count int64, data ...[]byte) {
+	r.replace(start, count, nil)
+	r.insert(start+count, data...)
 	r.tail = start + count
 }
 
@@ -51,17 +60,17 @@ func (r *renderer) child(p *Part) {
 		r.replace(p.dash, p.next-p.dash, nil)
 		return
 	case d.removed:
-		r.content(p.start, p.end-p.start, bytes.Join(slices.Concat(d.before, d.after), delimiter))
+		r.content(p.start, p.end-p.start, joined(slices.Concat(d.before, d.after), delimiter)...)
 	default:
 		for _, b := range d.before {
-			r.insert(p.start, slices.Concat(b, delimiter))
+			r.insert(p.start, b, delimiter)
 		}
 		r.part(p)
 		if len(d.after) > 0 {
 			r.insert(p.end, r.shut(p, p.parent.boundary))
 		}
 		for _, b := range d.after {
-			r.content(p.end, 0, slices.Concat(delimiter, b))
+			r.content(p.end, 0, delimiter, b)
 		}
 	}
 	if p.bare && r.tail == p.end {
@@ -73,85 +82,110 @@ func (r *renderer) child(p *Part) {
 // leaves reports whether a part goes and nothing comes in its place.
 func (d *partEdit) leaves() bool { return d.removed && len(d.before)+len(d.after) == 0 }
 
+// joined returns entities with a delimiter between them.
+func joined(entities [][]byte, delimiter []byte) (out [][]byte) {
+	for i, b := range entities {
+		if i > 0 {
+			out = append(out, delimiter)
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
 var crlf = []byte("\r\n")
 
 // part writes a part with the multiparts around it.
 func (r *renderer) part(p *Part) {
 	d := r.edits.of(p)
-	open, shut := d.wrapping()
-	if p.parent == nil && len(shut) > 0 {
-		shut = append(shut, crlf...)
-	}
-	switch {
-	case d.entity != nil:
-		r.content(p.start, p.end-p.start, slices.Concat(open, d.entity, shut))
+	if d.entity != nil {
+		open, shut := d.wrapping(encodingOf(d.entity))
+		r.content(p.start, p.end-p.start, slices.Concat(open, [][]byte{d.entity}, shut)...)
 		return
-	case p.parent == nil && len(open) > 0:
-		r.wholeHeader(p, d, open)
-	default:
-		r.insert(p.start, open)
-		r.header(p, d)
 	}
-	if d.body == nil {
+	list, body := r.finished(p, d)
+	var open, shut [][]byte
+	if len(d.layers) > 0 {
+		open, shut = d.wrapping(p.editedEncoding(list))
+	}
+	if p.parent == nil && open != nil {
+		r.wholeHeader(p, list, open)
+		shut = append(shut, crlf)
+	} else {
+		r.insert(p.start, open...)
+		r.header(p, d, list)
+	}
+	if d.body != nil {
+		r.content(p.bodyStart, p.end-p.bodyStart, body.data)
+	} else {
 		r.multipart(p, d)
 	}
-	if len(shut) > 0 {
-		r.content(p.end, 0, shut)
+	if shut != nil {
+		r.content(p.end, 0, shut...)
 	}
 }
 
-// wrapping returns what stands in front of a part in its new multiparts, from the
-// header of the outermost, and what stands behind it.
-func (d *partEdit) wrapping() (open, shut []byte) {
-	for i := len(d.layers) - 1; i >= 0; i-- {
-		l := &d.layers[i]
-		delimiter := "--" + l.boundary + "\r\n"
-		open = field.AppendText(open, "Content-Type", l.kind)
-		open = append(open, "\r\n"+delimiter...)
-		for _, b := range l.before {
-			open = append(append(open, b...), "\r\n"+delimiter...)
-		}
-	}
+// wrapping returns what stands in front of a part with the given encoding in its
+// new multiparts, from the header of the outermost, and what stands behind it.
+func (d *partEdit) wrapping(own transfer.Encoding) (open, shut [][]byte) {
 	for i := range d.layers {
 		l := &d.layers[i]
-		for _, b := range l.after {
-			shut = append(append(shut, "\r\n--"+l.boundary+"\r\n"...), b...)
+		encodings := []transfer.Encoding{own}
+		for _, b := range slices.Concat(l.before, l.after) {
+			encodings = append(encodings, encodingOf(b))
 		}
-		shut = append(shut, "\r\n--"+l.boundary+"--"...)
+		own = transfer.Around(encodings...)
+		open = append(l.opening(own), open...)
+		for _, b := range l.after {
+			shut = append(shut, []byte("\r\n--"+l.boundary+"\r\n"), b)
+		}
+		shut = append(shut, []byte("\r\n--"+l.boundary+"--"))
 	}
 	return open, shut
 }
 
-// header writes the header of a part and its new body.
-func (r *renderer) header(p *Part, d *partEdit) {
-	list, body := r.finished(p, d)
-	if list != nil {
-		unended := r.fields(p, list)
-		if d.body != nil {
-			r.emptyLine(p, nil, unended)
-		}
+// opening returns the header of a multipart and the entities in front of the part.
+func (l *layer) opening(e transfer.Encoding) [][]byte {
+	b := field.AppendText(nil, "Content-Type", l.kind)
+	if e != "" {
+		b = field.AppendText(b, "Content-Transfer-Encoding", string(e))
 	}
-	r.body(p, d, body)
+	delimiter := "\r\n--" + l.boundary + "\r\n"
+	out := [][]byte{append(b, delimiter...)}
+	for _, entity := range l.before {
+		out = append(out, entity, []byte(delimiter))
+	}
+	return out
+}
+
+// header writes a header as edited, nil if it was not. A new body needs the empty
+// line in front of it.
+func (r *renderer) header(p *Part, d *partEdit, list []entry) {
+	if list == nil {
+		return
+	}
+	unended := r.fields(p, list)
+	if d.body != nil {
+		r.emptyLine(p, unended)
+	}
 }
 
 // wholeHeader writes the header of a whole message that was put into a new
 // multipart: the fields that describe the body become those of the first part.
-func (r *renderer) wholeHeader(p *Part, d *partEdit, open []byte) {
-	list, body := r.finished(p, d)
+func (r *renderer) wholeHeader(p *Part, list []entry, open [][]byte) {
 	if list == nil {
 		list = r.edits.entries(p)
 	}
 	list = p.withVersion(slices.Clone(list))
-	inner := open
+	var inner []byte
 	for i := range list {
-		if en := &list[i]; en.describesBody() && !en.deleted {
+		if en := &list[i]; p.describesBody(en) && !en.deleted {
 			inner = appendField(inner, p.raw(en))
 			en.deleted = true
 		}
 	}
 	unended := r.fields(p, list)
-	r.emptyLine(p, inner, unended)
-	r.body(p, d, body)
+	r.emptyLine(p, unended, append(open, inner)...)
 }
 
 // finished returns the header in which fields are settled and fit a new body, and
@@ -175,14 +209,41 @@ func (r *renderer) finished(p *Part, d *partEdit) (list []entry, body written) {
 
 // editedType returns the type that a header gives.
 func (p *Part) editedType(list []entry) string {
-	places := p.live(list, "content-type", All)
-	if len(places) == 0 {
-		return ""
-	}
-	_, value, _ := bytes.Cut(p.raw(&list[places[0]]), []byte(":"))
-	v := field.ParseValue(value, "")
+	v := p.editedValue(list, "content-type")
 	kind, _ := typeOf(&v)
 	return kind
+}
+
+// editedEncoding returns the transfer encoding that a header gives, or that of the
+// original if the header is nil.
+func (p *Part) editedEncoding(list []entry) transfer.Encoding {
+	if list == nil {
+		e, _ := p.encoding()
+		return e
+	}
+	v := p.editedValue(list, "content-transfer-encoding")
+	e, _ := transfer.Parse(v.Main)
+	return e
+}
+
+func (p *Part) editedValue(list []entry, name string) (v field.Value) {
+	if places := p.live(list, name, All); len(places) > 0 {
+		_, value, _ := bytes.Cut(p.raw(&list[places[0]]), []byte(":"))
+		v = field.ParseValue(value, "")
+	}
+	return v
+}
+
+// encodingOf returns the transfer encoding that the header of an entity gives.
+func encodingOf(entity []byte) transfer.Encoding {
+	for f := range message.Fields(entity) {
+		if f.Is("content-transfer-encoding") {
+			v := field.ParseValue(f.Value, "")
+			e, _ := transfer.Parse(v.Main)
+			return e
+		}
+	}
+	return ""
 }
 
 // withEncoding returns the header with the field that tells the encoding of a
@@ -248,25 +309,18 @@ func appendField(b, raw []byte) []byte {
 
 // emptyLine writes fields at the end of the header and sees to the empty line
 // that ends it.
-func (r *renderer) emptyLine(p *Part, fields []byte, unended bool) {
+func (r *renderer) emptyLine(p *Part, unended bool, fields ...[]byte) {
 	if p.HasBody() {
-		r.insert(p.headerEnd, fields)
+		r.insert(p.headerEnd, fields...)
 		return
 	}
 	if int64(len(p.header)) < p.headerEnd-p.start { // its end is not seen
 		unended = p.message.lastByte(p.headerEnd) != '\n'
 	}
 	if unended {
-		fields = slices.Concat(crlf, fields)
+		r.insert(p.headerEnd, crlf)
 	}
-	r.insert(p.headerEnd, slices.Concat(fields, crlf))
-}
-
-// body writes the new body of a part, if it has one.
-func (r *renderer) body(p *Part, d *partEdit, body written) {
-	if d.body != nil {
-		r.content(p.bodyStart, p.end-p.bodyStart, body.data)
-	}
+	r.insert(p.headerEnd, append(fields, crlf)...)
 }
 
 // raw makes the edits of bytes, but for those that lie in what was replaced.

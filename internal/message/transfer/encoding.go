@@ -38,6 +38,18 @@ func Parse(value string) (Encoding, bool) {
 	return e, false
 }
 
+// Around returns what a multipart has to say of itself when it holds parts in the
+// given encodings: 8bit or binary if one of them is so, and else nothing (RFC 2045
+// §6.4).
+func Around(parts ...Encoding) (label Encoding) {
+	for _, e := range parts {
+		if e == Binary || e == EightBit && label == "" {
+			label = e
+		}
+	}
+	return label
+}
+
 // longestLine is the most that a line may have without its line end (RFC 5321
 // §4.5.3.1.6).
 const longestLine = 998
@@ -46,6 +58,9 @@ const longestLine = 998
 // else quoted-printable for what stays mostly readable in it, else base64. A
 // body of text may have its line ends made CRLF; any other must keep its bytes.
 func Choose(body string, text bool) Encoding {
+	if isBinary(body) {
+		return Base64
+	}
 	s := survey(body)
 	ends := s.bareLF == 0 && s.bareCR == 0 || text && s.bareCR == 0
 	switch {
@@ -59,11 +74,15 @@ func Choose(body string, text bool) Encoding {
 
 // ChooseEncoded is Choose without 7bit.
 func ChooseEncoded(body string, text bool) Encoding {
-	if survey(body).fitsQuoted(text) {
+	if !isBinary(body) && survey(body).fitsQuoted(text) {
 		return QuotedPrintable
 	}
 	return Base64
 }
+
+// isBinary reports whether body holds a NUL, as most files that are no text do
+// near their beginning, which spares a look at the rest.
+func isBinary(body string) bool { return strings.IndexByte(body, 0) >= 0 }
 
 // ChooseIdentity returns the label for a body that may not be encoded, as RFC
 // 2046 §5.1 and §5.2.1 have it of multiparts and messages.
