@@ -86,7 +86,7 @@ func includes(c *value.Call) (value.Value, error) {
 
 func join(c *value.Call) (value.Value, error) {
 	separator := c.Str(1)
-	var b []byte
+	b := make([]byte, 0, min(joinedLength(c.Array(0), separator), mostAtOnce))
 	started := false
 	var growth value.Growth
 	for v := range c.Array(0).Values() {
@@ -106,6 +106,21 @@ func join(c *value.Call) (value.Value, error) {
 		return value.None, err
 	}
 	return declare.Bytes(c, b)
+}
+
+// mostAtOnce is how much room is made before anything is charged.
+const mostAtOnce = 1 << 14
+
+// joinedLength estimates the length of the values joined.
+func joinedLength(a *value.Array, separator string) (n int) {
+	for v := range a.Values() {
+		if n += len(separator); v.IsString() {
+			n += v.StrLen()
+		} else {
+			n += 8
+		}
+	}
+	return n
 }
 
 func keys(c *value.Call) (value.Value, error) {

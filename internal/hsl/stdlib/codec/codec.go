@@ -20,19 +20,19 @@ func Builtins() []*value.Builtin {
 	return append(packing(),
 		declare.Function("base32_encode(string string) string",
 			"Returns the string in base 32 with padding (RFC 4648).",
-			`echo base32_encode("foobar"); // MZXW6YTBOI======`, encode(base32.StdEncoding.AppendEncode)),
+			`echo base32_encode("foobar"); // MZXW6YTBOI======`, encode(base32.StdEncoding)),
 		declare.Function("base32_decode(string string) string or none",
 			"Returns what base 32 stands for, in either case and with or without padding; none if it is malformed.",
 			`echo base32_decode("mzxw6ytboi"); // foobar`, base32Decode),
 		declare.Function("base64_encode(string string) string",
 			"Returns the string in base 64 with padding (RFC 4648).",
-			`echo base64_encode("foob"); // Zm9vYg==`, encode(base64.StdEncoding.AppendEncode)),
+			`echo base64_encode("foob"); // Zm9vYg==`, encode(base64.StdEncoding)),
 		declare.Function("base64_decode(string string) string",
 			"Returns what base 64 stands for. White space is skipped, padding is not needed, and reading ends at the first byte of another alphabet.",
 			`echo base64_decode("Zm9v\r\nYg=="); // foob`, base64Decode(false)),
 		declare.Function("base64url_encode(string string) string",
 			"Returns the string in base 64 without padding, in the alphabet for URLs and file names (RFC 4648).",
-			`echo base64url_encode("\xfb\xff"); // -_8`, encode(base64.RawURLEncoding.AppendEncode)),
+			`echo base64url_encode("\xfb\xff"); // -_8`, encode(base64.RawURLEncoding)),
 		declare.Function("base64url_decode(string string) string",
 			"Returns what base 64 in the alphabet for URLs stands for, with or without padding. Reading ends at the first byte of another alphabet.",
 			`echo base64url_decode("Zm9vYg"); // foob`, base64Decode(true)),
@@ -63,14 +63,22 @@ func Builtins() []*value.Builtin {
 	)
 }
 
+// alphabet is one of those of packages base32 and base64.
+type alphabet interface {
+	Encode(dst, src []byte)
+	EncodedLen(n int) int
+}
+
 // encode returns the builtin of an encoding that cannot fail.
-func encode(f func(dst, src []byte) []byte) declare.Func {
+func encode(a alphabet) declare.Func {
 	return func(c *value.Call) (value.Value, error) {
 		s := c.Str(0)
-		if err := c.Alloc(2 * len(s)); err != nil {
+		if err := c.Step(len(s) / 64); err != nil {
 			return value.None, err
 		}
-		return value.String(string(f(make([]byte, 0, 2*len(s)), []byte(s)))), c.Step(len(s) / 64)
+		b := make([]byte, a.EncodedLen(len(s)))
+		a.Encode(b, declare.View(s))
+		return declare.Bytes(c, b)
 	}
 }
 
@@ -90,10 +98,10 @@ func base64Decode(url bool) declare.Func {
 		table = &urlDigits
 	}
 	return func(c *value.Call) (value.Value, error) {
-		if err := c.Alloc(len(c.Str(0))); err != nil {
+		if err := c.Step(len(c.Str(0)) / 64); err != nil {
 			return value.None, err
 		}
-		return value.Bytes(decode64(c.Str(0), table)), c.Step(len(c.Str(0)) / 64)
+		return declare.Bytes(c, decode64(c.Str(0), table))
 	}
 }
 

@@ -17,7 +17,7 @@ var errUnfit = errors.New("data: value does not fit the format")
 
 func jsonEncode(c *value.Call) (value.Value, error) {
 	o := c.Options(1)
-	w := jsonWriter{call: c, ascii: o.Bool("ensure_ascii"), pretty: o.Bool("pretty_print")}
+	w := jsonWriter{call: c, b: make([]byte, 0, 512), ascii: o.Bool("ensure_ascii"), pretty: o.Bool("pretty_print")}
 	err := w.value(c.Args[0], 0)
 	if errors.Is(err, errUnfit) {
 		return value.None, nil

@@ -15,6 +15,8 @@
 package declare
 
 import (
+	"unsafe"
+
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 )
 
@@ -98,10 +100,18 @@ func Text(c *value.Call, s string) (value.Value, error) {
 	return value.String(s), c.Alloc(len(s))
 }
 
-// Bytes is Text for a buffer that the builtin has made and lets go.
+// Bytes is Text for a buffer that the builtin has made and must not touch any
+// more: it becomes the string, unless much of it is empty.
 func Bytes(c *value.Call, b []byte) (value.Value, error) {
-	return Text(c, string(b))
+	if spare := cap(b) - len(b); spare > len(b)/4+16 {
+		return Text(c, string(b))
+	}
+	return Text(c, unsafe.String(unsafe.SliceData(b), len(b)))
 }
+
+// View returns the bytes of a string, which must not be written, without copying
+// them.
+func View(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // Array returns a new array as the result of a builtin, charged to the script.
 func Array(c *value.Call, a *value.Array) (value.Value, error) {

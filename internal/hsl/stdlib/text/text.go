@@ -40,11 +40,11 @@ func Builtins() []*value.Builtin {
 		declare.Function("str_lower(string string) string",
 			"Returns the string with the letters A to Z in lower case.",
 			`echo str_lower("Example.COM"); // example.com`,
-			func(c *value.Call) (value.Value, error) { return declare.Text(c, lower(c.Str(0))) }),
+			mapped('A', 'Z')),
 		declare.Function("str_upper(string string) string",
 			"Returns the string with the letters a to z in upper case.",
 			`echo str_upper("ham"); // HAM`,
-			func(c *value.Call) (value.Value, error) { return declare.Text(c, upper(c.Str(0))) }),
+			mapped('a', 'z')),
 		declare.Function("str_slice(string string, number offset, [number length]) string",
 			"Returns the bytes from the offset on, at most length of them. What lies outside of the string is left out. "+
 				"A negative offset counts from the end; a negative length leaves out as many bytes at the end.",
@@ -100,24 +100,24 @@ func replace(c *value.Call) (value.Value, error) {
 	return value.String(strings.ReplaceAll(subject, search, with)), c.Step(n)
 }
 
-// lower and upper leave bytes outside of ASCII alone, which the functions of
-// package strings do not.
-func lower(s string) string { return mapped(s, 'A', 'Z') }
-func upper(s string) string { return mapped(s, 'a', 'z') }
-
-func mapped(s string, first, last byte) string {
-	i := 0
-	for i < len(s) && (s[i] < first || s[i] > last) {
-		i++
-	}
-	if i == len(s) {
-		return s
-	}
-	b := []byte(s)
-	for ; i < len(b); i++ {
-		if b[i] >= first && b[i] <= last {
-			b[i] ^= 0x20
+// mapped returns the builtin that changes the case of some letters. Bytes outside
+// of ASCII stay, which they do not in the functions of package strings.
+func mapped(first, last byte) declare.Func {
+	return func(c *value.Call) (value.Value, error) {
+		s := c.Str(0)
+		i := 0
+		for i < len(s) && (s[i] < first || s[i] > last) {
+			i++
 		}
+		if i == len(s) {
+			return c.Args[0], nil
+		}
+		b := []byte(s)
+		for ; i < len(b); i++ {
+			if x := b[i]; x >= first && x <= last {
+				b[i] = x ^ 0x20
+			}
+		}
+		return declare.Bytes(c, b)
 	}
-	return string(b)
 }
