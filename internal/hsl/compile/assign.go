@@ -14,8 +14,9 @@ var assignOps = map[syntax.Token]syntax.Token{
 
 // assign writes an assignment. The value goes to dst as well, unless dst is -1.
 func (a *assembler) assign(x *syntax.AssignExpr, dst int) {
-	mark := a.free
-	defer func() { a.free = mark }()
+	mark, writes := a.free, a.writes
+	defer func() { a.free, a.writes = mark, writes }()
+	a.writes = x.Effects.Writes
 	if v := variableTarget(x.Target); v != nil {
 		a.at(x)
 		a.assignVariable(v, x, dst)
@@ -73,10 +74,7 @@ func (a *assembler) assignVariable(v *resolve.Var, x *syntax.AssignExpr, dst int
 		a.branch(func() { a.expr(x.Value, v.Index) })
 		a.patch(set)
 	default:
-		if !a.sets[v] {
-			a.emit(Touch, v.Index, 0, 0)
-		}
-		a.augment(x, v.Index)
+		a.augmentVariable(v, x)
 	}
 	a.set(v)
 	if dst >= 0 && dst != v.Index {
@@ -84,28 +82,66 @@ func (a *assembler) assignVariable(v *resolve.Var, x *syntax.AssignExpr, dst int
 	}
 }
 
-// augment computes target op value into the register of the target.
-func (a *assembler) augment(x *syntax.AssignExpr, target int) {
+// augmentVariable computes target op value for a variable in a register.
+func (a *assembler) augmentVariable(v *resolve.Var, x *syntax.AssignExpr) {
+	if !x.Effects.Writes {
+		a.augment(x, v.Index, !a.sets[v])
+		return
+	}
+	// Perhaps it writes the target, whose value before is what counts.
+	r := a.temp()
+	a.emit(MoveQuiet, r, v.Index, 0)
+	a.augment(x, r, false)
+	a.emit(Take, v.Index, r, 0)
+}
+
+// augment computes target op value into the register of the target, which has
+// to be touched if it may be undefined.
+func (a *assembler) augment(x *syntax.AssignExpr, target int, touch bool) {
 	op := assignOps[x.Op]
 	if op == syntax.Dot {
-		a.appendText(x, target)
+		a.appendText(x, target, touch)
 		return
 	}
 	coded := binaryOps[op]
 	if v, ok := a.fold(x.Value); ok && coded.constant != 0 {
 		if k := a.constant(v); k < 256 {
 			a.at(x)
+			a.touch(target, touch)
 			a.emit(coded.constant, target, target, k)
 			return
 		}
 	}
-	r := a.operand(x.Value)
-	a.at(x)
+	r := a.augmenting(x, target, touch)
 	a.emit(coded.registers, target, target, r)
 }
 
+// augmenting computes the right side of an augmented assignment, and then touches
+// the target. A variable is looked at first, because it may be undefined, and
+// the target stays as it is then.
+func (a *assembler) augmenting(x *syntax.AssignExpr, target int, touch bool) int {
+	r := a.operand(x.Value)
+	a.at(x)
+	if !touch || r == target {
+		return r
+	}
+	if a.isVariable(r) {
+		t := a.temp()
+		a.emit(Move, t, r, 0)
+		r = t
+	}
+	a.touch(target, true)
+	return r
+}
+
+func (a *assembler) touch(r int, needed bool) {
+	if needed {
+		a.emit(Touch, r, 0, 0)
+	}
+}
+
 // appendText writes .=, which joins a chain of dots on its right at once.
-func (a *assembler) appendText(x *syntax.AssignExpr, target int) {
+func (a *assembler) appendText(x *syntax.AssignExpr, target int, touch bool) {
 	var parts []syntax.Expr
 	switch v := x.Value.(type) {
 	case *syntax.Concat:
@@ -114,8 +150,7 @@ func (a *assembler) appendText(x *syntax.AssignExpr, target int) {
 		parts = v.Parts
 	}
 	if _, ok := a.fold(x.Value); ok || parts == nil {
-		r := a.operand(x.Value)
-		a.at(x)
+		r := a.augmenting(x, target, touch)
 		a.emit(Join, target, target, r)
 		return
 	}
@@ -124,7 +159,7 @@ func (a *assembler) appendText(x *syntax.AssignExpr, target int) {
 		a.inRow(func(r int) { a.borrow(part, r) })
 	}
 	a.at(x)
-	a.emit(Move, first, target, 0)
+	a.emit(MoveQuiet, first, target, 0)
 	a.emit(Concat, target, first, 1+len(parts))
 }
 
@@ -147,8 +182,12 @@ func (a *assembler) assignCell(v *resolve.Var, x *syntax.AssignExpr, dst int) {
 		}
 		return
 	default:
-		a.loadVar(v, r, Quiet)
-		a.augment(x, r)
+		access := Quiet
+		if x.Effects.Any() {
+			access |= Owned
+		}
+		a.loadVar(v, r, access)
+		a.augment(x, r, false)
 	}
 	a.at(x)
 	a.storeVar(v, r, dst >= 0)
@@ -192,15 +231,25 @@ func (a *assembler) assignPath(x *syntax.AssignExpr, dst int) {
 	path := a.path(x.Target, false)
 	r := a.owned(x.Value)
 	a.at(x)
-	a.keep(r, dst)
-	a.emitWide(StorePath, r, 0, 0, path)
+	a.storing(r, dst, func(r int) { a.emitWide(StorePath, r, 0, 0, path) })
 }
 
-// keep puts a value that is about to be given away into dst as well.
-func (a *assembler) keep(r, dst int) {
-	if dst >= 0 {
-		a.emit(Move, dst, r, 0)
+// storing writes a store of r, and puts the value into dst as well, unless that
+// is -1. It does so after the store, because dst may be what is stored into, as
+// may be a variable that r is.
+func (a *assembler) storing(r, dst int, store func(r int)) {
+	if dst < 0 {
+		store(r)
+		return
 	}
+	if a.isVariable(r) {
+		t := a.temp()
+		a.emit(Move, t, r, 0)
+		r = t
+	}
+	a.emit(Own, r, 0, 0)
+	store(r)
+	a.emit(Take, dst, r, 0)
 }
 
 // assignThis assigns a property that the class of $this declares.
@@ -212,13 +261,10 @@ func (a *assembler) assignThis(x *syntax.AssignExpr, slot, dst int) {
 	} else {
 		r = a.temp()
 		a.loadProperty(p, r, a.fn.This.Index, 0)
-		a.augment(x, r)
+		a.augment(x, r, false)
 	}
 	a.at(p)
-	if dst >= 0 {
-		a.emit(Move, dst, r, 0)
-	}
-	a.emitWide(StoreThis, r, slot, 0, a.text(p.Name))
+	a.storing(r, dst, func(r int) { a.emitWide(StoreThis, r, slot, 0, a.text(p.Name)) })
 }
 
 // assignElement assigns $v[i] or $v[], for a variable in a register, without a
@@ -229,8 +275,7 @@ func (a *assembler) assignElement(x *syntax.AssignExpr, dst int) bool {
 		if v := localTarget(t.X); v != nil && !v.ReadOnly {
 			r := a.owned(x.Value)
 			a.at(x)
-			a.keep(r, dst)
-			a.emit(Push, v.Index, r, 0)
+			a.storing(r, dst, func(r int) { a.emit(Push, v.Index, r, 0) })
 			a.set(v)
 			return true
 		}
@@ -239,34 +284,33 @@ func (a *assembler) assignElement(x *syntax.AssignExpr, dst int) bool {
 		if v == nil || v.ReadOnly {
 			return false
 		}
-		k, constant := a.key(t.I)
+		k, constant := a.key(t.I, v)
 		r := a.owned(x.Value)
 		a.at(x)
-		a.keep(r, dst)
+		op := SetIndex
 		if constant {
-			a.emit(SetIndexK, v.Index, k, r)
-		} else {
-			a.emit(SetIndex, v.Index, k, r)
+			op = SetIndexK
 		}
+		a.storing(r, dst, func(r int) { a.emit(op, v.Index, k, r) })
 		a.set(v)
 		return true
 	}
 	return false
 }
 
-// key computes a subscript: an index of a constant, or a register that what is
-// computed after it does not change.
-func (a *assembler) key(x syntax.Expr) (k int, constant bool) {
+// key computes a subscript for an assignment to an element of target: an index
+// of a constant, or a register that the assignment does not change.
+func (a *assembler) key(x syntax.Expr, target *resolve.Var) (k int, constant bool) {
 	if v, ok := a.fold(x); ok {
 		if k := a.constant(v); k < 256 {
 			return k, true
 		}
 	}
-	if v := localTarget(x); v != nil && a.sets[v] {
+	if v := localTarget(x); v != nil && v != target && a.sets[v] && !a.writes {
 		return v.Index, false
 	}
 	r := a.temp()
-	a.borrow(x, r)
+	a.expr(x, r)
 	return r, false
 }
 
@@ -307,7 +351,7 @@ func (a *assembler) descend(x syntax.Expr, p *Path, reading bool) {
 	switch x := x.(type) {
 	case *syntax.Index:
 		a.descend(x.X, p, reading)
-		p.Steps = append(p.Steps, a.indexStep(x.I))
+		p.Steps = append(p.Steps, a.indexStep(x.I, base(x.X)))
 	case *syntax.Append:
 		a.descend(x.X, p, reading)
 		p.Steps = append(p.Steps, Step{Kind: StepAppend})
@@ -324,15 +368,35 @@ func (a *assembler) descend(x syntax.Expr, p *Path, reading bool) {
 	}
 }
 
-func (a *assembler) indexStep(i syntax.Expr) Step {
+// base returns the variable in a register under subscripts and properties, or
+// nil.
+func base(x syntax.Expr) *resolve.Var {
+	for {
+		switch t := x.(type) {
+		case *syntax.Index:
+			x = t.X
+		case *syntax.Append:
+			x = t.X
+		case *syntax.Slice:
+			x = t.X
+		case *syntax.Property:
+			x = t.X
+		default:
+			return localTarget(x)
+		}
+	}
+}
+
+// indexStep computes a subscript of a path that begins at root.
+func (a *assembler) indexStep(i syntax.Expr, root *resolve.Var) Step {
 	if v, ok := a.fold(i); ok {
 		return Step{Kind: StepConst, Const: a.constant(v)}
 	}
-	if v := localTarget(i); v != nil && a.sets[v] {
+	if v := localTarget(i); v != nil && v != root && a.sets[v] && !a.writes {
 		return Step{Kind: StepIndex, Register: uint8(v.Index)}
 	}
 	r := a.temp()
-	a.borrow(i, r)
+	a.expr(i, r)
 	return Step{Kind: StepIndex, Register: uint8(r)}
 }
 

@@ -22,7 +22,8 @@ type assembler struct {
 	sets     map[*resolve.Var]bool // variables that are certainly set here
 	undo     []*resolve.Var        // of sets, in order
 	loops    []loop
-	barriers int // around what is being written
+	barriers int  // around what is being written
+	writes   bool // what is assigned may change the variables of subscripts
 	full     bool
 }
 

@@ -275,8 +275,8 @@ func (a *assembler) operands(x *syntax.Binary, dst int) (l, r int, constant bool
 
 // left computes the left side of an operator. When computing the right side may
 // change what it refers to, it is kept safe.
-func (a *assembler) left(x syntax.Expr, effects bool, scratch int) int {
-	if !effects {
+func (a *assembler) left(x syntax.Expr, effects syntax.Effects, scratch int) int {
+	if !effects.Writes && (!effects.Calls || localTarget(x) != nil) {
 		return a.operandIn(x, scratch)
 	}
 	r := a.scratch(scratch)
@@ -307,7 +307,7 @@ func (a *assembler) concat(parts []syntax.Expr, dst int, at syntax.Node) {
 
 func (a *assembler) index(x *syntax.Index, dst int, op, opK Op) {
 	mark := a.free
-	base := a.operandIn(x.X, dst)
+	base := a.left(x.X, x.Effects, dst)
 	a.subscript(x, dst, base, op, opK)
 	a.free = mark
 }
@@ -412,7 +412,7 @@ func (a *assembler) element(e *syntax.Element, dst int) {
 			}
 		}
 		k := a.temp()
-		a.borrow(e.Key, k)
+		a.expr(e.Key, k)
 		r := a.owned(e.Value)
 		a.at(e.Value)
 		a.emit(SetIndex, dst, k, r)

@@ -88,7 +88,8 @@ type (
 	// Index is x[i].
 	Index struct {
 		exprNode
-		X, I Expr
+		X, I    Expr
+		Effects Effects // of I
 	}
 	// Append is x[], a target only.
 	Append struct {
@@ -128,16 +129,14 @@ type (
 	// Binary is an operator that computes, other than the dot.
 	Binary struct {
 		exprNode
-		Op   Token
-		X, Y Expr
-		// Effects says that Y may change what X refers to.
-		Effects bool
+		Op      Token
+		X, Y    Expr
+		Effects Effects // of Y
 	}
 	// Concat is a chain of dots.
 	Concat struct {
 		exprNode
-		Parts   []Expr
-		Effects bool // as in Binary
+		Parts []Expr
 	}
 	// Logical is a chain of and, or of or.
 	Logical struct {
@@ -158,9 +157,10 @@ type (
 	// AssignExpr is target op= value, with Op Assign for plain assignment.
 	AssignExpr struct {
 		exprNode
-		Op     Token
-		Target Expr
-		Value  Expr
+		Op      Token
+		Target  Expr
+		Value   Expr
+		Effects Effects // of Value
 	}
 	// Destructure is pattern = value.
 	Destructure struct {
@@ -209,6 +209,15 @@ type (
 		Elements []PatternElement
 	}
 )
+
+// Effects say what an expression does besides having a value.
+type Effects struct {
+	Writes bool // it assigns, counts or unsets
+	Calls  bool // it calls functions, which may do so to variables they share
+}
+
+// Any reports whether there are any.
+func (e Effects) Any() bool { return e.Writes || e.Calls }
 
 // Element is one element of an array literal.
 type Element struct {

@@ -88,27 +88,33 @@ func (p *parser) binary(least int) Expr {
 		}
 		at := exprNode{At{p.Pos}}
 		p.next()
-		before := p.effects
-		p.enter()
-		y := p.binary(level + 1)
-		p.leave()
-		effects := p.effects > before
+		var y Expr
+		effects := p.effectsOf(func() { y = p.binary(level + 1) })
 		if op == Dot {
-			x = concat(at, x, y, effects)
+			x = concat(at, x, y)
 			continue
 		}
-		x = &Binary{exprNode: at, Op: op, X: x, Y: y, Effects: effects}
+		x = &Binary{at, op, x, y, effects}
 	}
 }
 
+// effectsOf reads an expression one level further down by read, and returns its
+// effects.
+func (p *parser) effectsOf(read func()) Effects {
+	writes, calls := p.writes, p.calls
+	p.enter()
+	read()
+	p.leave()
+	return Effects{Writes: p.writes > writes, Calls: p.calls > calls}
+}
+
 // concat joins to a chain of dots, so that it is computed at once.
-func concat(at exprNode, x, y Expr, effects bool) Expr {
+func concat(at exprNode, x, y Expr) Expr {
 	if c, ok := x.(*Concat); ok && !c.closed() {
 		c.Parts = append(c.Parts, y)
-		c.Effects = c.Effects || effects
 		return c
 	}
-	return &Concat{exprNode: at, Parts: []Expr{x, y}, Effects: effects}
+	return &Concat{exprNode: at, Parts: []Expr{x, y}}
 }
 
 // closed reports whether a chain is long enough.
@@ -144,7 +150,7 @@ func (p *parser) incDec(at exprNode, op Token, prefix bool, x Expr) Expr {
 	if _, slice := x.(*Slice); slice {
 		p.fail(at.Pos, "%s cannot change a slice", op)
 	}
-	p.effects++
+	p.writes++
 	return &IncDec{at, op, prefix, x}
 }
 
@@ -157,11 +163,9 @@ func (p *parser) power() Expr {
 	}
 	at := exprNode{At{p.Pos}}
 	p.next()
-	before := p.effects
-	p.enter()
-	y := p.unary()
-	p.leave()
-	return &Binary{exprNode: at, Op: StarStar, X: x, Y: y, Effects: p.effects > before}
+	var y Expr
+	effects := p.effectsOf(func() { y = p.unary() })
+	return &Binary{at, StarStar, x, y, effects}
 }
 
 // operand reads an expression with its postfixes, and the assignment to it if
@@ -183,7 +187,7 @@ func (p *parser) operand() Expr {
 		}
 		pattern := p.pattern(a)
 		p.next()
-		p.effects++
+		p.writes++
 		return &Destructure{at, pattern, p.expr()}
 	}
 	if !Assignable(x) {
@@ -193,8 +197,10 @@ func (p *parser) operand() Expr {
 		p.fail(p.Pos, "%s cannot change a slice", op)
 	}
 	p.next()
-	p.effects++
-	return &AssignExpr{at, op, x, p.expr()}
+	a := &AssignExpr{exprNode: at, Op: op, Target: x}
+	a.Effects = p.effectsOf(func() { a.Value = p.expr() })
+	p.writes++
+	return a
 }
 
 // targetless rejects what is a target and nothing else.
@@ -225,7 +231,7 @@ func (p *parser) postfix(x Expr) Expr {
 		switch p.tok {
 		case LeftParen:
 			x = &Call{at, p.targetless(x), p.args()}
-			p.effects++
+			p.calls++
 		case LeftBracket:
 			x = p.subscript(x)
 		case Arrow:
@@ -267,9 +273,9 @@ func (p *parser) subscript(x Expr) Expr {
 	defer p.leave()
 	var first Expr
 	if p.tok != Colon && p.tok != DoubleColon {
-		first = p.expr()
+		effects := p.effectsOf(func() { first = p.expr() })
 		if p.got(RightBracket) {
-			return &Index{at, x, first}
+			return &Index{at, x, first, effects}
 		}
 	}
 	s := &Slice{exprNode: at, X: x, First: first}
@@ -355,7 +361,7 @@ func (p *parser) named(at exprNode) Expr {
 		p.want(LeftParen, "")
 		x := p.unsettable(p.postfix(p.primary()))
 		p.want(RightParen, "")
-		p.effects++
+		p.writes++
 		return &UnsetExpr{at, x}
 	case Function:
 		p.next()
@@ -547,6 +553,6 @@ func (p *parser) cacheCall(at exprNode) Expr {
 	}
 	here.Pos = p.Pos
 	c.Call = &Call{here, fn, p.args()}
-	p.effects++
+	p.calls++
 	return c
 }

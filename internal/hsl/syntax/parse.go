@@ -43,7 +43,8 @@ type parser struct {
 	depth   int
 	script  *Script
 	element Pos           // where the last element of an array literal began
-	effects int           // calls and assignments read so far
+	writes  int           // assignments and the like read so far
+	calls   int           // calls read so far
 	fn      *FunctionExpr // under way; nil at top level
 }
 

@@ -20,6 +20,9 @@ type dumper struct {
 const unlimitedDump = 64 << 20
 
 func (d *dumper) array(a *Array, depth int) {
+	if d.err != nil {
+		return
+	}
 	if depth == maxNesting {
 		d.b = append(d.b, "[...]"...)
 		return

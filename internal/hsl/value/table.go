@@ -73,6 +73,9 @@ func (t *table) slot(key Value) *Value {
 
 // add appends an entry for a key that is not there.
 func (t *table) add(key Value) *Value {
+	if a := key.Array(); a != nil {
+		key = FromArray(a.Clone()) // it may be the array that it becomes a key of
+	}
 	if t.dead > unindexed && t.dead > len(t.entries)/2 {
 		t.compact()
 	}

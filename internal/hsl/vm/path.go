@@ -46,7 +46,7 @@ func (m *Machine) descend(f *frame, p *compile.Path, at *value.Value) (place, er
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		last := i == len(p.Steps)-1
-		if o := at.Object(); o != nil {
+		if o := at.Object(); o != nil && s.Kind != compile.StepAppend && s.Kind != compile.StepSlice {
 			where, err := m.objectStep(f, o, s, last)
 			if where.at == nil || err != nil {
 				return where, err
@@ -89,9 +89,6 @@ func (m *Machine) key(f *frame, s *compile.Step) (value.Value, error) {
 // property is one that can be written where it stands, or is read: an object in
 // it is what counts then.
 func (m *Machine) objectStep(f *frame, o *value.Object, s *compile.Step, last bool) (place, error) {
-	if s.Kind == compile.StepAppend || s.Kind == compile.StepSlice {
-		return place{}, value.Errorf("an object is no array")
-	}
 	key, err := m.key(f, s)
 	if err != nil {
 		return place{}, err
@@ -184,6 +181,7 @@ func (m *Machine) opPath(f *frame, w uint32, p *compile.Path) error {
 		return m.undefined(f, w>>8)
 	}
 	op := value.Operator(uint8(w >> 16))
+	y.Retain() // where it comes from may be what is written
 	root, shared := m.rootPlace(f, p)
 	pl, err := m.descend(f, p, root)
 	if err != nil {
