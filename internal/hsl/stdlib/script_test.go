@@ -2,6 +2,7 @@ package stdlib_test
 
 import (
 	"io/fs"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +118,39 @@ func TestStops(t *testing.T) {
 		}
 		if took := time.Since(began); took > 5*time.Second {
 			t.Errorf("%s took %v", source, took)
+		}
+	}
+}
+
+// TestPieces: small pieces of large strings, which count as small, keep nothing
+// large alive.
+func TestPieces(t *testing.T) {
+	library := newLibrary(t)
+	const large = `str_repeat("a,", 100000)`
+	for _, piece := range []string{
+		`str_slice(` + large + `, 2, 2)`, large + `[2:4]`, `str_split(` + large + `, ",", 2)[0]`, `str_split(` + large + `, ",", -2)[1]`,
+		`str_strip("xx" . str_repeat(" ", 200000))`, `str_chunk(` + large + `, 9)[0]`, `pcre_match("a,a", ` + large + `)[0]`,
+		`json_decode("[\"xyz\", \"" . ` + large + ` . "\"]")[0]`, `csv_decode("xyz\n" . ` + large + `, ["header" => false])[0]`,
+		`unpack("a3", ` + large + `)[0]`, `url_parse("http://host/" . ` + large + `)["hostname"]`,
+		`header_addresslist_extract("joe@example.com (" . ` + large + ` . ")")[0]`, `header_dkim_decode("b=xyz; a=" . ` + large + `)["b"]`,
+		`envelope_address_parse("joe@" . str_repeat("a.", 100000))["localpart"]`,
+	} {
+		program, err := hsl.Compile("main", `$all = []; for ($i = 0; $i < 150; $i++) { $all[] = `+piece+`; } echo ""; echo $all[0];`, hsl.Options{Library: library})
+		if err != nil {
+			t.Errorf("%s\n%v", piece, err)
+			continue
+		}
+		var held uint64
+		_, err = program.Run(t.Context(), hsl.Execution{Setup: value.Setup{Echo: func(text string) {
+			if text == "" {
+				var m runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&m)
+				held = m.HeapAlloc
+			}
+		}}})
+		if err != nil || held > 20<<20 {
+			t.Errorf("%s: %d MB held, %v", piece, held>>20, err)
 		}
 	}
 }

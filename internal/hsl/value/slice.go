@@ -119,7 +119,7 @@ func sliceString(t *Thread, s string, first, last, step Value) (Value, error) {
 		return String(""), err
 	}
 	if r.Step == 1 {
-		return String(s[r.First : r.First+r.Count]), nil
+		return Part(s, s[r.First:r.First+r.Count]), nil
 	}
 	b := make([]byte, r.Count)
 	for i := range b {

@@ -12,9 +12,10 @@ import (
 
 // unpacker takes values off the front of data.
 type unpacker struct {
-	call *value.Call
-	data string
-	list *value.Array
+	call  *value.Call
+	whole string
+	data  string // what remains
+	list  *value.Array
 }
 
 func unpack(c *value.Call) (value.Value, error) {
@@ -22,7 +23,7 @@ func unpack(c *value.Call) (value.Value, error) {
 	if offset < 0 || offset > len(data) {
 		return value.None, nil
 	}
-	u := unpacker{call: c, data: data[offset:], list: value.NewArray(0)}
+	u := unpacker{call: c, whole: data, data: data[offset:], list: value.NewArray(0)}
 	format := c.Str(0)
 	for format != "" {
 		code, count, given, rest := nextCode(format)
@@ -79,7 +80,7 @@ func (u *unpacker) bytes(code byte, count int) error {
 	u.data = u.data[n:]
 	switch code {
 	case 'a':
-		u.list.Push(value.String(part))
+		u.list.Push(value.Part(u.whole, part))
 	case 'H':
 		u.list.Push(value.String(hex.EncodeToString([]byte(part))[:count]))
 	}
@@ -92,17 +93,17 @@ func (u *unpacker) bytes(code byte, count int) error {
 func (u *unpacker) terminated(count int, given bool) error {
 	if given && count == all {
 		text, rest, _ := strings.Cut(u.data, "\x00")
-		u.list.Push(value.String(text))
+		u.list.Push(value.Part(u.whole, text))
 		u.data = rest
-		return nil
+		return u.call.Alloc(len(text))
 	}
 	if count > len(u.data) {
 		return errPack
 	}
 	text, _, _ := strings.Cut(u.data[:count], "\x00")
-	u.list.Push(value.String(text))
+	u.list.Push(value.Part(u.whole, text))
 	u.data = u.data[count:]
-	return nil
+	return u.call.Alloc(len(text))
 }
 
 // number reads one number at the beginning of data, which is long enough.

@@ -72,7 +72,7 @@ func csvDecode(c *value.Call) (value.Value, error) {
 
 // parseCSV reads a whole text. The thread, which may be nil, pays.
 func parseCSV(t *value.Thread, text string, delimiter byte, header bool, s schema) (*value.Array, error) {
-	r := csvReader{thread: t, rest: text, delimiter: delimiter}
+	r := csvReader{thread: t, whole: text, rest: text, delimiter: delimiter}
 	rows := value.NewArray(0)
 	var names []string
 	var growth value.Growth
@@ -92,6 +92,9 @@ func parseCSV(t *value.Thread, text string, delimiter byte, header bool, s schem
 		}
 		rows.Push(value.FromArray(row))
 		size += row.Size() + elementSize
+		for _, field := range fields {
+			size += len(field)
+		}
 		if err := growth.To(t, size); err != nil {
 			return nil, err
 		}
@@ -101,7 +104,8 @@ func parseCSV(t *value.Thread, text string, delimiter byte, header bool, s schem
 // csvReader takes rows off the front of a text.
 type csvReader struct {
 	thread    *value.Thread
-	rest      string
+	whole     string
+	rest      string // what remains
 	delimiter byte
 }
 
@@ -122,7 +126,7 @@ func (r *csvReader) row() ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		fields = append(fields, field)
+		fields = append(fields, value.Part(r.whole, field).Str())
 		if r.rest == "" || r.rest[0] != r.delimiter {
 			break
 		}

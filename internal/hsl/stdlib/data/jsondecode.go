@@ -95,7 +95,7 @@ func (r *jsonReader) value(depth int) (value.Value, error) {
 	switch c := r.peek(); {
 	case c == '"':
 		s, err := r.string()
-		return value.String(s), err
+		return value.Part(r.text, s), err
 	case c == '{' && depth < deepest:
 		return r.object(depth)
 	case c == '[' && depth < deepest:
@@ -165,7 +165,7 @@ func (r *jsonReader) object(depth int) (value.Value, error) {
 		if err != nil {
 			return value.None, err
 		}
-		a.Put(value.String(key), v)
+		a.Put(value.Part(r.text, key), v)
 		r.size += keyedSize
 		if more, err := r.more('}'); !more || err != nil {
 			return value.FromArray(a), err
@@ -256,6 +256,7 @@ func (r *jsonReader) string() (string, error) {
 			if !ascii && !utf8.ValidString(s) {
 				return "", errSyntax
 			}
+			r.size += len(s)
 			return s, nil
 		case c == '\\':
 			return r.escaped(start)

@@ -15,6 +15,7 @@
 package declare
 
 import (
+	"strings"
 	"unsafe"
 
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
@@ -83,6 +84,9 @@ func shown(v value.Value) string {
 	switch v.Kind() {
 	case value.KindString:
 		text := v.Str()
+		if strings.Contains(text, "PRIVATE KEY") {
+			return "a private key" // which no message may show
+		}
 		if len(text) > most {
 			text = text[:most] + "…"
 		}

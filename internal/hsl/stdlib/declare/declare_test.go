@@ -62,3 +62,19 @@ func TestMistakes(t *testing.T) {
 		}()
 	}
 }
+
+func TestUnwanted(t *testing.T) {
+	b := declare.Function("f(any x, ...any more)", "", "", nil)
+	for _, c := range []struct {
+		v    value.Value
+		want string
+	}{
+		{value.Int(5), "5"}, {value.String("a"), `"a"`}, {value.String(strings.Repeat("a", 99)), `"` + strings.Repeat("a", 60) + `…"`},
+		{value.None, "none"}, {value.FromArray(value.NewArray(0)), "an array"}, {value.String("-----BEGIN PRIVATE KEY-----\nx"), "a private key"},
+	} {
+		call := &value.Call{Builtin: b, Args: []value.Value{c.v}}
+		if got := declare.Unwanted(call, 0, "better").Error(); got != "f: argument 1 (x): want better, got "+c.want {
+			t.Errorf("got %s", got)
+		}
+	}
+}

@@ -64,7 +64,7 @@ func Class(s Store) *value.Class {
 				return New(call.Thread, c, "", nopCloser{strings.NewReader(call.Str(0))}), nil
 			}),
 		declare.Method("read(string filename) string or none", "Returns all of a file, or none if it cannot be read.",
-			func(call *value.Call) (value.Value, error) { return readAll(call, s) }),
+			func(call *value.Call) (value.Value, error) { return readAll(call, s, call.Str(0)) }),
 	}
 	return c
 }
@@ -90,11 +90,11 @@ func open(c *value.Call, class *value.Class, s Store) (value.Value, error) {
 	return New(c.Thread, class, c.Str(0), content), nil
 }
 
-func readAll(c *value.Call, s Store) (value.Value, error) {
+func readAll(c *value.Call, s Store, path string) (value.Value, error) {
 	if s == nil {
 		return value.None, nil
 	}
-	content, err := s.Open(c.Str(0))
+	content, err := s.Open(path)
 	if err != nil {
 		return value.None, nil // none says so
 	}

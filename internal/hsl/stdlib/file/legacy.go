@@ -14,7 +14,7 @@ func Legacy(s Store) []*value.Builtin {
 		declare.Function("file(string name) array or none", "Returns the lines of a file without their ends, or none if it cannot be read.", "",
 			func(c *value.Call) (value.Value, error) { return fileLines(c, s) }),
 		declare.Function("file_get_contents(string name) string or none", "Returns all of a file, or none if it cannot be read.", "",
-			func(c *value.Call) (value.Value, error) { return readAll(c, s) }),
+			func(c *value.Call) (value.Value, error) { return readAll(c, s, c.Str(0)) }),
 		declare.Function("in_file(string needle, string name, [array options]) array or none",
 			"Returns the first line of a file whose first field is the needle, as a list of its fields; an empty list if there is none, and none if it cannot be read.", "",
 			func(c *value.Call) (value.Value, error) { return inFile(c, s) },
@@ -26,23 +26,20 @@ func Legacy(s Store) []*value.Builtin {
 	return all
 }
 
-// linesOf returns the lines of a file; ok is false if it cannot be read.
-func linesOf(c *value.Call, s Store, name value.Value) (lines []string, ok bool, err error) {
-	inner := value.Call{Thread: c.Thread, Builtin: c.Builtin, Args: []value.Value{name}, Given: 1}
-	text, err := readAll(&inner, s)
-	if err != nil || text.IsNone() {
-		return nil, false, err
-	}
-	lines = data.Lines(text.Str())
-	return lines, true, c.Alloc(32 * len(lines))
-}
-
 func fileLines(c *value.Call, s Store) (value.Value, error) {
-	lines, ok, err := linesOf(c, s, c.Args[0])
-	if !ok || err != nil {
+	text, err := readAll(c, s, c.Str(0))
+	if err != nil || text.IsNone() {
 		return value.None, err
 	}
-	return value.FromArray(value.Strings(lines)), nil
+	lines := data.Lines(text.Str())
+	if err := c.Alloc(text.StrLen() + 16*len(lines)); err != nil {
+		return value.None, err
+	}
+	list := value.NewArray(len(lines))
+	for _, line := range lines {
+		list.Push(value.Part(text.Str(), line))
+	}
+	return value.FromArray(list), nil
 }
 
 func inFile(c *value.Call, s Store) (value.Value, error) {
@@ -50,14 +47,19 @@ func inFile(c *value.Call, s Store) (value.Value, error) {
 	if delimiter == "" {
 		return value.None, declare.UnwantedOption(c, "delimiter", "a string that is not empty", value.String(""))
 	}
-	lines, ok, err := linesOf(c, s, c.Args[1])
-	if !ok || err != nil {
+	text, err := readAll(c, s, c.Str(1))
+	if err != nil || text.IsNone() {
 		return value.None, err
 	}
-	for _, line := range lines {
-		if first, _, _ := strings.Cut(line, delimiter); first == c.Str(0) {
-			return value.FromArray(value.Strings(strings.Split(line, delimiter))), nil
+	fields := value.NewArray(0)
+	for _, line := range data.Lines(text.Str()) {
+		if first, _, _ := strings.Cut(line, delimiter); first != c.Str(0) {
+			continue
 		}
+		for field := range strings.SplitSeq(line, delimiter) {
+			fields.Push(value.Part(text.Str(), field))
+		}
+		break
 	}
-	return value.FromArray(value.NewArray(0)), nil
+	return declare.Array(c, fields)
 }

@@ -16,7 +16,7 @@ func parseEnvelope(c *value.Call) (value.Value, error) {
 	if !ok {
 		return value.None, nil
 	}
-	return value.FromArray(value.Map("localpart", value.String(local), "domain", value.String(domain))), nil
+	return value.FromArray(value.Map("localpart", value.Part(s, local), "domain", value.Part(s, domain))), nil
 }
 
 // splitAddress parts a mailbox (RFC 5321 §4.1.2). The null sender is empty on

@@ -26,7 +26,7 @@ func extractList(c *value.Call) (value.Value, error) {
 	}
 	list := value.NewArray(len(boxes))
 	for _, m := range boxes {
-		address := value.String(m.address)
+		address := value.Part(text, m.address)
 		if o.Bool("name") {
 			address = value.FromArray(value.Map("name", value.String(codec.DecodeWords(m.name)), "address", address))
 		}

@@ -22,7 +22,7 @@ func decodeTags(c *value.Call) (value.Value, error) {
 		if _, twice := list.GetString(t.name); twice {
 			return value.None, nil
 		}
-		list.SetString(t.name, value.String(t.value))
+		list.Set(value.Part(text, t.name), value.Part(text, t.value))
 	}
 	return value.FromArray(list), c.Alloc(list.Size())
 }

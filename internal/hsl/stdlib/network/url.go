@@ -16,7 +16,8 @@ func urlParse(c *value.Call) (value.Value, error) {
 }
 
 // parseURL takes a URL apart as RFC 3986, appendix B does, and decodes nothing.
-func parseURL(s string) (*value.Array, bool) {
+func parseURL(whole string) (*value.Array, bool) {
+	s := whole
 	if s == "" || strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }) >= 0 {
 		return nil, false
 	}
@@ -24,24 +25,24 @@ func parseURL(s string) (*value.Array, bool) {
 	s, fragment, hasFragment := strings.Cut(s, "#")
 	s, query, hasQuery := strings.Cut(s, "?")
 	if scheme, rest, found := strings.Cut(s, ":"); found && isScheme(scheme) {
-		parts.SetString("schema", value.String(strings.ToLower(scheme)))
+		parts.SetString("schema", value.Part(whole, strings.ToLower(scheme)))
 		s = rest
 	}
 	if authority, found := strings.CutPrefix(s, "//"); found {
 		end := strings.IndexByte(authority+"/", '/')
-		if !parseAuthority(parts, authority[:end]) {
+		if !parseAuthority(parts, whole, authority[:end]) {
 			return nil, false
 		}
 		s = authority[end:]
 	}
 	if s != "" {
-		parts.SetString("path", value.String(s))
+		parts.SetString("path", value.Part(whole, s))
 	}
 	if hasQuery {
-		parts.SetString("query", value.String(query))
+		parts.SetString("query", value.Part(whole, query))
 	}
 	if hasFragment {
-		parts.SetString("fragment", value.String(fragment))
+		parts.SetString("fragment", value.Part(whole, fragment))
 	}
 	return parts, true
 }
@@ -57,12 +58,12 @@ func isScheme(s string) bool {
 }
 
 // parseAuthority reads user, host and port. An IPv6 address keeps its brackets.
-func parseAuthority(parts *value.Array, s string) bool {
+func parseAuthority(parts *value.Array, whole, s string) bool {
 	if at := strings.LastIndexByte(s, '@'); at >= 0 {
 		name, password, found := strings.Cut(s[:at], ":")
-		parts.SetString("username", value.String(name))
+		parts.SetString("username", value.Part(whole, name))
 		if found {
-			parts.SetString("password", value.String(password))
+			parts.SetString("password", value.Part(whole, password))
 		}
 		s = s[at+1:]
 	}
@@ -74,7 +75,7 @@ func parseAuthority(parts *value.Array, s string) bool {
 		return false
 	}
 	if host != "" {
-		parts.SetString("hostname", value.String(host))
+		parts.SetString("hostname", value.Part(whole, host))
 	}
 	if port == "" {
 		return true

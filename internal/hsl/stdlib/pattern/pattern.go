@@ -98,15 +98,17 @@ func matchAll(c *value.Call) (value.Value, error) {
 		lists[i] = value.NewArray(0)
 	}
 	var growth value.Growth
+	size := 0
 	err = re.each(c.Thread, subject, func(caps []int) (bool, error) {
 		for i, list := range lists {
 			text := value.String("")
 			if caps[2*i] >= 0 {
-				text = value.String(subject[caps[2*i]:caps[2*i+1]])
+				text = value.Part(subject, subject[caps[2*i]:caps[2*i+1]])
+				size += text.StrLen()
 			}
 			list.Push(text)
 		}
-		return true, growth.To(c.Thread, len(lists)*lists[0].Size())
+		return true, growth.To(c.Thread, size+len(lists)*lists[0].Size())
 	})
 	if err != nil || lists[0].Len() == 0 {
 		return value.FromArray(value.NewArray(0)), err

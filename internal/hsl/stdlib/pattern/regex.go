@@ -158,7 +158,7 @@ func (re *Regex) groups(subject string, caps []int) *value.Array {
 	for i := 0; i < len(caps); i += 2 {
 		text := value.String("")
 		if caps[i] >= 0 {
-			text = value.String(subject[caps[i]:caps[i+1]])
+			text = value.Part(subject, subject[caps[i]:caps[i+1]])
 		}
 		for _, name := range re.named[i/2] {
 			// Of several groups with a name the one that took part counts.

@@ -49,7 +49,7 @@ func slice(c *value.Call) (value.Value, error) {
 	if first >= last {
 		return value.String(""), nil
 	}
-	return value.String(s[first:last]), nil
+	return value.Part(s, s[first:last]), nil
 }
 
 // strip returns a builtin that strips bytes, not characters, at either end.
@@ -66,7 +66,7 @@ func strip(left, right bool) declare.Func {
 		for right && last > first && strings.IndexByte(set, s[last-1]) >= 0 {
 			last--
 		}
-		return value.String(s[first:last]), nil
+		return value.Part(s, s[first:last]), nil
 	}
 }
 
@@ -79,7 +79,7 @@ func split(c *value.Call) (value.Value, error) {
 	if limit != 0 {
 		n = min(n, max(limit, -limit))
 	}
-	if err := c.Alloc((n + 1) * 16); err != nil {
+	if err := c.Alloc((n+1)*16 + len(s)); err != nil {
 		return value.None, err
 	}
 	parts := value.NewArray(n + 1)
@@ -95,15 +95,16 @@ func split(c *value.Call) (value.Value, error) {
 }
 
 func splitLeft(parts *value.Array, s, delimiter string, limit int) {
+	whole := s
 	for limit == 0 || parts.Len() < limit-1 {
 		part, rest, found := strings.Cut(s, delimiter)
 		if !found {
 			break
 		}
-		parts.Append(value.String(part))
+		parts.Append(value.Part(whole, part))
 		s = rest
 	}
-	parts.Append(value.String(s))
+	parts.Append(value.Part(whole, s))
 }
 
 func splitRight(parts *value.Array, s, delimiter string, limit int) {
@@ -118,10 +119,10 @@ func splitRight(parts *value.Array, s, delimiter string, limit int) {
 	}
 	first := 0
 	for i := len(cuts) - 1; i >= 0; i-- {
-		parts.Append(value.String(s[first:cuts[i]]))
+		parts.Append(value.Part(s, s[first:cuts[i]]))
 		first = cuts[i] + len(delimiter)
 	}
-	parts.Append(value.String(s[first:]))
+	parts.Append(value.Part(s, s[first:]))
 }
 
 func splitBytes(parts *value.Array, s string, limit int) {
@@ -130,13 +131,13 @@ func splitBytes(parts *value.Array, s string, limit int) {
 		last = min(last, limit-1)
 	} else if limit < 0 && len(s) > -limit {
 		first = len(s) + limit + 1
-		parts.Append(value.String(s[:first]))
+		parts.Append(value.Part(s, s[:first]))
 	}
 	for _, b := range []byte(s[first:last]) {
 		parts.Append(value.Byte(b))
 	}
 	if last < len(s) {
-		parts.Append(value.String(s[last:]))
+		parts.Append(value.Part(s, s[last:]))
 	}
 }
 
@@ -151,13 +152,13 @@ func chunk(c *value.Call) (value.Value, error) {
 			return value.None, declare.Unwanted(c, 2, "a number above 0")
 		}
 	}
-	if err := c.Alloc((len(s)/length + 2) * 16); err != nil {
+	if err := c.Alloc((len(s)/length+2)*16 + len(s)); err != nil {
 		return value.None, err
 	}
-	parts := value.NewArray(0)
+	parts, whole := value.NewArray(0), s
 	for s != "" {
 		n := min(next, len(s))
-		parts.Append(value.String(s[:n]))
+		parts.Append(value.Part(whole, s[:n]))
 		s, next = s[n:], length
 	}
 	return value.FromArray(parts), c.Step(parts.Len())
