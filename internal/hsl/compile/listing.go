@@ -59,7 +59,7 @@ func (c *Code) list(b *strings.Builder, seen map[*Code]bool) {
 func (c *Code) listWide(b *strings.Builder, op Op, pc int) {
 	w := int(int32(c.Words[pc]))
 	switch {
-	case op >= Jump && op <= JGeK, op == ForNext:
+	case op >= Jump && op <= IncJLtK, op == ForNext:
 		fmt.Fprintf(b, "  → %d", pc+1+w)
 	case op == CallScript || op == Closure:
 		fmt.Fprintf(b, "  %s", c.Scripts[w].Name)

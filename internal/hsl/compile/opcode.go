@@ -62,20 +62,22 @@ const (
 	Matches // a b c   R[a] = R[b] =~ R[c]
 
 	// Jumps. w is the distance from the word behind w.
-	Jump  // w        go on there
-	JBool // a c w    jump if the truth of R[a] is c
-	JSet  // a c w    jump if it is c that R[a] is neither none nor undefined; quiet
-	JDef  // a w      jump if R[a] is not undefined; quiet
-	JEq   // a b c w  jump if the truth of R[a] == R[b] is c
-	JId   // a b c w  … R[a] === R[b]
-	JLt   // a b c w  … R[a] < R[b]
-	JLe   // a b c w  … R[a] <= R[b]
-	JEqK  // a b c w  … R[a] == K[b]
-	JIdK  // a b c w  … R[a] === K[b]
-	JLtK  // a b c w  … R[a] < K[b]
-	JLeK  // a b c w  … R[a] <= K[b]
-	JGtK  // a b c w  … R[a] > K[b]
-	JGeK  // a b c w  … R[a] >= K[b]
+	Jump    // w        go on there
+	JBool   // a c w    jump if the truth of R[a] is c
+	JSet    // a c w    jump if it is c that R[a] is neither none nor undefined; quiet
+	JDef    // a w      jump if R[a] is not undefined; quiet
+	JEq     // a b c w  jump if the truth of R[a] == R[b] is c
+	JId     // a b c w  … R[a] === R[b]
+	JLt     // a b c w  … R[a] < R[b]
+	JLe     // a b c w  … R[a] <= R[b]
+	JEqK    // a b c w  … R[a] == K[b]
+	JIdK    // a b c w  … R[a] === K[b]
+	JLtK    // a b c w  … R[a] < K[b]
+	JLeK    // a b c w  … R[a] <= K[b]
+	JGtK    // a b c w  … R[a] > K[b]
+	JGeK    // a b c w  … R[a] >= K[b]
+	IncJLt  // a b c w  R[a]++, then as JLt: the end of most loops
+	IncJLtK // a b c w  R[a]++, then as JLtK
 
 	// Arrays and properties. Index borrows: the result has no owner counted and
 	// may only be looked at. Fetch owns.
@@ -156,7 +158,7 @@ const (
 var wide = [opCount]bool{
 	LoadKX: true, LoadCell: true, LoadGlobal: true, StoreCell: true, StoreGlob: true, Closure: true, Fresh: true,
 	Jump: true, JBool: true, JSet: true, JDef: true, JEq: true, JId: true, JLt: true, JLe: true, JEqK: true, JIdK: true,
-	JLtK: true, JLeK: true, JGtK: true, JGeK: true, Prop: true, PropThis: true, StoreThis: true, StorePath: true, OpPath: true,
+	JLtK: true, JLeK: true, JGtK: true, JGeK: true, IncJLt: true, IncJLtK: true, Prop: true, PropThis: true, StoreThis: true, StorePath: true, OpPath: true,
 	IncPath: true, IssetPath: true, UnsetPath: true, LoadPath: true, Item: true, Rest: true, CallScript: true,
 	CallGo: true, CallMethod: true, New: true, Cached: true, ForNext: true, Fail: true, Import: true, BarrierEnter: true,
 }
@@ -166,7 +168,7 @@ var opNames = [opCount]string{
 	"storecell", "storeglobal", "closure", "fresh", "add", "sub", "mul", "div", "mod", "pow", "addk", "subk", "mulk",
 	"divk", "modk", "bitand", "bitor", "bitxor", "shl", "shr", "ushr", "join", "concat", "neg", "plus", "not", "bitnot",
 	"inc", "dec", "number", "eq", "ne", "id", "nid", "lt", "le", "matches", "jump", "jbool", "jset", "jdef", "jeq",
-	"jid", "jlt", "jle", "jeqk", "jidk", "jltk", "jlek", "jgtk", "jgek", "index", "indexk", "fetch", "fetchk", "slice",
+	"jid", "jlt", "jle", "jeqk", "jidk", "jltk", "jlek", "jgtk", "jgek", "incjlt", "incjltk", "index", "indexk", "fetch", "fetchk", "slice",
 	"prop", "propthis", "storethis", "newarray", "setindex", "setindexk", "push", "spread", "spreadargs", "storepath", "oppath", "incpath",
 	"issetpath", "unsetpath", "loadpath", "item", "element", "rest", "call", "callscript", "callgo", "callmethod",
 	"new", "callspread", "cached", "return", "returnnone", "yield", "yieldnext", "foriter", "fornext", "forend", "echo",

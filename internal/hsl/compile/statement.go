@@ -98,15 +98,16 @@ func (a *assembler) forStmt(s *syntax.ForStmt) {
 	for _, x := range s.Init {
 		a.discard(x)
 	}
+	if counter, limit := a.counted(s); counter != nil {
+		a.countedLoop(s, counter, limit)
+		return
+	}
 	var test int
 	if s.Cond != nil {
 		test = a.jump(Jump, 0, 0, 0)
 	}
 	start := a.here()
-	a.ticked = start
-	a.push(false)
-	a.branch(func() { a.statements([]syntax.Stmt{s.Body}) })
-	a.patch(a.top().continues...)
+	a.loopBody(s.Body)
 	a.branch(func() {
 		for _, x := range s.Post {
 			mark := a.free
@@ -125,6 +126,56 @@ func (a *assembler) forStmt(s *syntax.ForStmt) {
 		a.free = mark
 	}
 	a.pop()
+}
+
+// loopBody writes the body of a loop, which pop ends; continue leads behind it.
+func (a *assembler) loopBody(body syntax.Stmt) {
+	a.ticked = a.here()
+	a.push(false)
+	a.branch(func() { a.statements([]syntax.Stmt{body}) })
+	a.patch(a.top().continues...)
+}
+
+// counted recognises loops such as for (…; $i < $n; $i++), and returns variable
+// and limit.
+func (a *assembler) counted(s *syntax.ForStmt) (counter *resolve.Var, limit syntax.Expr) {
+	less, ok := s.Cond.(*syntax.Binary)
+	if !ok || less.Op != syntax.Less || len(s.Post) != 1 {
+		return nil, nil
+	}
+	inc, ok := s.Post[0].(*syntax.IncDec)
+	if !ok || inc.Op != syntax.PlusPlus {
+		return nil, nil
+	}
+	v := localTarget(inc.X)
+	if v == nil || v.ReadOnly || localTarget(less.X) != v {
+		return nil, nil
+	}
+	if _, constant := a.fold(less.Y); !constant && localTarget(less.Y) == nil {
+		return nil, nil
+	}
+	return v, less.Y
+}
+
+// countedLoop tests the condition once before the first round; after each one
+// instruction counts and tests.
+func (a *assembler) countedLoop(s *syntax.ForStmt, counter *resolve.Var, limit syntax.Expr) {
+	a.at(s)
+	out := a.cond(s.Cond, false)
+	start := a.here()
+	a.loopBody(s.Body)
+	a.at(s)
+	mark := a.free
+	op, r := IncJLt, 0
+	if v, ok := a.fold(limit); ok && a.constant(v) < 256 {
+		op, r = IncJLtK, a.constant(v)
+	} else {
+		r = a.operand(limit)
+	}
+	a.patchTo(start, a.jump(op, counter.Index, r, 1))
+	a.free = mark
+	a.pop()
+	a.patch(out...)
 }
 
 func (a *assembler) push(isSwitch bool) {

@@ -45,7 +45,7 @@ func (t *table) size() int { return 48 + cap(t.entries)*entrySize + len(t.slots)
 func (t *table) find(key Value) int {
 	if t.slots == nil {
 		for i := range t.entries {
-			if sameKey(t.entries[i].key, key) {
+			if k := t.entries[i].key; k.bits == key.bits && sameKey(k, key) {
 				return i
 			}
 		}
@@ -175,7 +175,11 @@ func Key(k Value) Value {
 		}
 		return Number(wholeKey(f))
 	case KindString:
-		if n, ok := integerKey(k.Str()); ok {
+		s := k.Str()
+		if s == "" || s[0] > '9' { // nearly always
+			return k
+		}
+		if n, ok := integerKey(s); ok {
 			return Number(float64(n))
 		}
 	case KindBoolean:

@@ -289,6 +289,24 @@ reload:
 				pc++
 				continue
 			}
+		case compile.IncJLt:
+			if x, y := &regs[uint8(w>>8)], &regs[uint8(w>>16)]; value.BothNumbers(*x, *y) {
+				x.SetFloat(x.Float() + 1)
+				if x.Float() < y.Float() {
+					goto jump
+				}
+				pc++
+				continue
+			}
+		case compile.IncJLtK:
+			if x, y := &regs[uint8(w>>8)], &code.Consts[uint8(w>>16)]; value.BothNumbers(*x, *y) {
+				x.SetFloat(x.Float() + 1)
+				if x.Float() < y.Float() {
+					goto jump
+				}
+				pc++
+				continue
+			}
 		case compile.Index:
 			if x, y := &regs[uint8(w>>16)], &regs[w>>24]; x.IsArray() && y.IsNumber() {
 				if v, ok := x.Array().Nth(y.Float()); ok {

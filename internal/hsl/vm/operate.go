@@ -59,10 +59,9 @@ func (m *Machine) prefix(f *frame, w uint32) error {
 }
 
 // count adds d to R[a], whatever that is.
-func (f *frame) count(w uint32, d float64) error {
+func (f *frame) count(w uint32, d float64) {
 	r := &f.regs[uint8(w>>8)]
 	r.SetFloat(r.ToNumber() + d)
-	return nil
 }
 
 // jumpTruth is JBool.

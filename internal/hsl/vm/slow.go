@@ -58,11 +58,14 @@ func (m *Machine) slow(f *frame, w uint32) error {
 	case compile.Neg, compile.Plus, compile.Not, compile.BitNot:
 		return m.prefix(f, w)
 	case compile.Inc:
-		return f.count(w, 1)
+		f.count(w, 1)
+		return nil
 	case compile.Dec:
-		return f.count(w, -1)
+		f.count(w, -1)
+		return nil
 	case compile.Number:
-		return f.count(w, 0)
+		f.count(w, 0)
+		return nil
 	case compile.Matches:
 		return m.matches(f, w)
 
@@ -70,6 +73,12 @@ func (m *Machine) slow(f *frame, w uint32) error {
 		return m.jumpTruth(f, w, x)
 	case compile.JEq, compile.JId, compile.JLt, compile.JLe:
 		return m.compare(f, w, x, binaryOperators[op])
+	case compile.IncJLt:
+		f.count(w, 1)
+		return m.compare(f, w, x, value.OpLess)
+	case compile.IncJLtK:
+		f.count(w, 1)
+		return m.compareWith(f, w, x, value.OpLess, f.code.Consts[uint8(w>>16)])
 	case compile.JEqK, compile.JIdK, compile.JLtK, compile.JLeK, compile.JGtK, compile.JGeK:
 		return m.compareWith(f, w, x, binaryOperators[op], f.code.Consts[uint8(w>>16)])
 
