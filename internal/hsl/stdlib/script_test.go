@@ -112,7 +112,7 @@ func TestStops(t *testing.T) {
 			t.Errorf("%s\n%v", source, err)
 			continue
 		}
-		limits := value.Limits{Time: 300 * time.Millisecond, Memory: 32 << 20}
+		limits := value.Limits{Time: 100 * time.Millisecond, Memory: 32 << 20}
 		if _, err = program.Run(t.Context(), hsl.Execution{Setup: value.Setup{Limits: limits}}); err == nil {
 			t.Errorf("%s ends", source)
 		}

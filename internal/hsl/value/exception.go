@@ -104,8 +104,9 @@ func init() {
 	c := ExceptionClass
 	c.Constructor = &Builtin{
 		Name: "Exception", Params: []Param{{Name: "message", Type: StringType}}, Returns: ObjectType, ReturnsClass: "Exception",
-		Doc:  "Makes an exception that throw can raise.",
-		Func: func(call *Call) (Value, error) { return NewException(call.Str(0), Place{}), nil },
+		Doc:     "Makes an exception that throw can raise.",
+		Example: `try { throw Exception("no"); } catch ($e) { echo $e->message(); } // no`,
+		Func:    func(call *Call) (Value, error) { return NewException(call.Str(0), Place{}), nil },
 	}
 	c.Methods = []*Builtin{
 		faultMethod("message", StringType, "Returns the message.", func(f *Fault) Value { return String(f.Message) }),

@@ -9,20 +9,20 @@ func metricBuiltins(m Metrics) []*value.Builtin {
 	const declared = "Returns true, or none if the configuration declares no metric of that name and these labels, or one of another kind."
 	return []*value.Builtin{
 		declare.Function("metrics_increment(string name, array labels, [number value = 1]) boolean or none",
-			"Adds to a counter or gauge. "+declared, "", func(c *value.Call) (value.Value, error) {
+			"Adds to a counter or gauge. "+declared, `echo metrics_increment("nothing", ["transport" => "mx"]) ?? "none"; // none`, func(c *value.Call) (value.Value, error) {
 				return trueOrNone(m.Add(c.Str(0), labelsOf(c), c.Num(2))), nil
 			}),
 		declare.Function("metrics_decrement(string name, array labels, [number value = 1]) boolean or none",
-			"Takes off a gauge. "+declared, "", func(c *value.Call) (value.Value, error) {
+			"Takes off a gauge. "+declared, `echo metrics_decrement("nothing", ["transport" => "mx"]) ?? "none"; // none`, func(c *value.Call) (value.Value, error) {
 				return trueOrNone(m.Add(c.Str(0), labelsOf(c), -c.Num(2))), nil
 			}),
 		declare.Function("metrics_set(string name, array labels, number value) boolean or none",
-			"Sets a counter or gauge, or adds an observation to a histogram. "+declared, "", func(c *value.Call) (value.Value, error) {
+			"Sets a counter or gauge, or adds an observation to a histogram. "+declared, `echo metrics_set("nothing", ["transport" => "mx"], 5) ?? "none"; // none`, func(c *value.Call) (value.Value, error) {
 				return trueOrNone(m.Set(c.Str(0), labelsOf(c), c.Num(2))), nil
 			}),
 		declare.Function("metrics_get(string name, array labels) array or none",
 			"Returns an array of value, or for a histogram of count, sum and buckets, a list of arrays of bound and count. Returns none if there is no such metric.",
-			"", func(c *value.Call) (value.Value, error) { return getMetric(c, m) }),
+			`echo metrics_get("nothing", ["transport" => "mx"]) ?? "none"; // none`, func(c *value.Call) (value.Value, error) { return getMetric(c, m) }),
 	}
 }
 

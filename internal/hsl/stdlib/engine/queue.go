@@ -13,24 +13,24 @@ func queueBuiltins(q Queue) []*value.Builtin {
 	return []*value.Builtin{
 		declare.Function("queue_suspend(array fields, number ttl, [array options]) array or none",
 			"Holds back all messages whose fields have these values, for ttl seconds. Returns an array of id, or none if that is not possible.",
-			"", func(c *value.Call) (value.Value, error) { return suspend(c, q) }, update, id,
+			`echo isset(queue_suspend(["grouping" => "&google"], 300, ["tag" => "too many complaints"])["id"]); // true`, func(c *value.Call) (value.Value, error) { return suspend(c, q) }, update, id,
 			declare.Option("string tag", "A text for those who look at the list."),
 			declare.Option("array properties", "What else to keep with the entry.")),
 		declare.Function("queue_policy(array fields, array condition, array policy, number ttl, [array options]) array or none",
 			"Puts a limit in force for ttl seconds on messages whose fields fulfil the condition, counted for each value of the list of fields. "+
 				"The policy is an array of concurrency, rate (a list of messages and seconds), connectinterval (seconds), tag, stop, cluster and properties. "+
 				"Returns an array of id, or none if that is not possible.",
-			"", func(c *value.Call) (value.Value, error) { return addPolicy(c, q) }, update, id,
+			`echo isset(queue_policy(["grouping"], ["grouping" => "&google"], ["concurrency" => 5, "rate" => [100, 60]], 3600)["id"]); // true`, func(c *value.Call) (value.Value, error) { return addPolicy(c, q) }, update, id,
 			declare.Option("string type", "A word for the kind of entry.")),
 		declare.Function("queue_policy_delete(string id) boolean or none",
 			"Ends a limit. Returns whether there was one.",
-			"", func(c *value.Call) (value.Value, error) {
+			`echo queue_policy_delete("nothing"); // false`, func(c *value.Call) (value.Value, error) {
 				deleted, err := q.DeletePolicy(c.Context(), c.Str(0))
 				return orNone(c, value.Boolean(deleted), err)
 			}),
 		declare.Function("queue_quota(string name) array",
 			"Returns an array of count and bytes of the messages that count against a quota.",
-			"", func(c *value.Call) (value.Value, error) {
+			`echo queue_quota("nothing"); // ["count"=>0,"bytes"=>0]`, func(c *value.Call) (value.Value, error) {
 				count, bytes := q.Quota(c.Str(0))
 				return value.FromArray(value.Map("count", value.Number(float64(count)), "bytes", value.Number(float64(bytes)))), nil
 			}),
@@ -115,7 +115,7 @@ func (p *Policy) read(c *value.Call, a *value.Array) error {
 func serverBuiltin(s Servers) *value.Builtin {
 	return declare.Function("server_concurrency(string serverid, [string address]) number or none",
 		"Returns how many connections a server has, or how many of them come from an address or network. Returns none if there is no such server.",
-		"", func(c *value.Call) (value.Value, error) {
+		`echo server_concurrency("nothing") ?? "none"; // none`, func(c *value.Call) (value.Value, error) {
 			n, ok := s.Concurrency(c.Str(0), c.Str(1))
 			if !ok {
 				return value.None, nil
@@ -128,7 +128,7 @@ func senderBuiltin(s Sender) *value.Builtin {
 	return declare.Function("spf_query(string ip, string helo, string sender) array",
 		"Returns an array of result, whether the host at the address may send for the domain of the sender or, if that is empty, of its HELO (SPF): "+
 			"pass, fail, softfail, neutral, none, temperror or permerror; and of reason.",
-		"", func(c *value.Call) (value.Value, error) {
+		`echo spf_query("192.0.2.1", "mx.example.com", "joe@example.com")["result"]; // none`, func(c *value.Call) (value.Value, error) {
 			result, reason := s.CheckHost(c.Context(), c.Str(0), c.Str(1), c.Str(2))
 			if err := c.Context().Err(); err != nil {
 				return value.None, c.Interrupted(err)

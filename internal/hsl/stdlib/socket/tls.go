@@ -37,7 +37,8 @@ func tlsClass(k Identities) *value.Class {
 	}
 	c.Constructor = declare.Function("TLSSocket(Socket socket, [array options]) TLSSocket",
 		"Wraps a connected socket. The first recv or send does the handshake if the script does not. A mistake in the options throws.",
-		"", func(call *value.Call) (value.Value, error) { return openTLS(call, c, k) }, tlsOptions...)
+		`echo TLSSocket(Socket("AF_INET", "SOCK_STREAM"), ["tls_sni" => "example.com"])->errno(); // 0`,
+		func(call *value.Call) (value.Value, error) { return openTLS(call, c, k) }, tlsOptions...)
 	c.Methods = []*value.Builtin{
 		declare.Method("handshake() TLSSocket or none", "Does the handshake.", shakeHands),
 		declare.Method("recv(number length) string or none", "Returns what has come, at most length bytes; an empty string when the peer sends no more.", receiveTLS),
