@@ -46,6 +46,7 @@ var testLibrary = value.NewLibrary(stdlib.New(stdlib.Options{}), value.Declarati
 			},
 		},
 	},
+	Classes: []*value.Class{tallyClass},
 	Variables: []*value.Variable{
 		{Name: "arguments", ReadOnly: true, Type: value.ArrayType, Doc: "What the script is given."},
 		{Name: "context", Type: value.AnyType, Doc: "What it leaves to the next."},
@@ -79,6 +80,91 @@ var testLibrary = value.NewLibrary(stdlib.New(stdlib.Options{}), value.Declarati
 		return goPattern{re}, nil
 	},
 })
+
+// tally is a class of Go: it counts, has properties, and iterates over what it
+// was given.
+type tally struct {
+	values []value.Value
+	total  float64
+	at     int
+}
+
+var tallyClass = &value.Class{Name: "Tally", Doc: "Adds up."}
+
+func init() {
+	add := func(c *value.Call) (value.Value, error) {
+		t := c.This.Native.(*tally)
+		t.total += c.Num(0)
+		t.values = append(t.values, c.Args[0])
+		return value.FromObject(c.This), nil
+	}
+	tallyClass.Constructor = &value.Builtin{
+		Name: "Tally", Doc: "Begins at a number.", Params: []value.Param{{Name: "start", Type: value.NumberType, Optional: true}},
+		Returns: value.ObjectType | value.NoneType, ReturnsClass: "Tally",
+		Func: func(c *value.Call) (value.Value, error) {
+			if c.Num(0) < 0 {
+				return value.None, nil
+			}
+			return value.FromObject(tallyClass.New(&tally{total: c.Num(0)})), nil
+		},
+	}
+	tallyClass.Methods = []*value.Builtin{
+		{Name: "add", Params: []value.Param{{Name: "n", Type: value.NumberType}}, Returns: value.ObjectType, Doc: "Adds a number.", Func: add},
+		{
+			Name: "total", Returns: value.NumberType, Doc: "Returns the sum.",
+			Func: func(c *value.Call) (value.Value, error) { return value.Number(c.This.Native.(*tally).total), nil },
+		},
+		{
+			Name: "apply", Params: []value.Param{{Name: "f", Type: value.FunctionType}}, Returns: value.AnyType, Doc: "Calls back.",
+			Func: func(c *value.Call) (value.Value, error) {
+				return c.Call(c.Args[0], value.Number(c.This.Native.(*tally).total))
+			},
+		},
+	}
+	tallyClass.Statics = []*value.Builtin{{
+		Name: "of", Params: []value.Param{{Name: "numbers", Type: value.NumberType, Variadic: true}}, Returns: value.ObjectType, Doc: "Makes one of numbers.",
+		Func: func(c *value.Call) (value.Value, error) {
+			t := &tally{}
+			for i := range c.Args {
+				t.total += c.Num(i)
+				t.values = append(t.values, c.Args[i])
+			}
+			return value.FromObject(tallyClass.New(t)), nil
+		},
+	}}
+}
+
+func (t *tally) GetProperty(name string) (value.Value, bool) {
+	if name != "count" {
+		return value.None, false
+	}
+	return value.Int(len(t.values)), true
+}
+
+func (t *tally) SetProperty(name string, v value.Value) error {
+	if name != "offset" {
+		return value.Errorf("no property %s", name)
+	}
+	t.total += v.ToNumber()
+	return nil
+}
+
+func (t *tally) Next(*value.Thread) (key, v value.Value, ok bool, err error) {
+	if t.at == len(t.values) {
+		return value.None, value.None, false, nil
+	}
+	t.at++
+	return value.Int(t.at - 1), t.values[t.at-1], true, nil
+}
+
+func (t *tally) EachValue(f func(value.Value) error) error {
+	for _, v := range t.values {
+		if err := f(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // goPattern is a pattern of Go's.
 type goPattern struct{ *regexp.Regexp }

@@ -154,12 +154,15 @@ func TestKeep(t *testing.T) {
 func TestConcurrent(t *testing.T) {
 	prog := mustCompile(t, `
 		class Box { $list = []; $n = 0; function add($x) { $this->list[] = $x; $this->n++; return $this->list; } }
-		function make() { $b = Box(); $n = 0; return ["box" => $b, "f" => function () closure ($n) { $n += 1; return $n; }, "l" => [[1], [2]]]; }
+		function make() { $b = Box(); $n = 0; return ["tally" => Tally(), "box" => $b, "f" => function () closure ($n) { $n += 1; return $n; }, "l" => [[1], [2]]]; }
 		$shared = cache [] make();
+		share("tally", $shared["tally"]);
 		for ($i = 0; $i < 50; $i++) {
 			$shared["box"]->list = $shared["box"]->list + [$i];
 			$shared["box"]->n;
 			$shared["f"]();
+			$shared["tally"]->add(1)->apply(function ($x) closure ($shared) { return $shared["tally"]->total(); });
+			foreach ($shared["tally"] as $t) {}
 			$mine = $shared["l"];
 			$mine[0][] = $i;
 			$shared["box"]->own = $mine;
@@ -180,6 +183,9 @@ func TestConcurrent(t *testing.T) {
 	group.Wait()
 	if v, _ := p.Memory.Load("sum"); v.Float() != 400 {
 		t.Errorf("the barrier let %s of 400 through", v.Text())
+	}
+	if v, _ := mustCompile(t, "return shared(\"tally\")->total();").Run(t.Context(), hsl.Execution{Setup: value.Setup{Process: p}}); v.Value.Float() != 400 {
+		t.Errorf("the object counted %s calls of 400", v.Value.Text())
 	}
 	if stats := p.Cache.Stats(); stats.Misses != 1 {
 		t.Errorf("%d misses", stats.Misses)

@@ -228,7 +228,9 @@ func argumentKey(t *Thread, args []Value) (string, error) {
 func appendKey(t *Thread, b []byte, v Value, depth int) (_ []byte, err error) {
 	b = append(b, byte(v.Kind()))
 	switch v.Kind() {
-	case KindNumber, KindBoolean:
+	case KindNumber: // the two zeros are one
+		b = binary.LittleEndian.AppendUint64(b, Number(v.Float()+0).bits)
+	case KindBoolean:
 		b = binary.LittleEndian.AppendUint64(b, v.bits)
 	case KindString:
 		b = binary.AppendUvarint(b, uint64(v.StrLen()))

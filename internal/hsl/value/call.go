@@ -14,6 +14,8 @@ type Call struct {
 	This    *Object // the object of a method; nil otherwise
 	Args    []Value // one per parameter, and more for a variadic one
 	Given   int     // how many arguments the script gave
+
+	absent uint64 // bits of the arguments that were given as none and defaulted
 }
 
 // Bind checks args against the parameters and makes them c.Args: counted,
@@ -22,7 +24,7 @@ type Call struct {
 // because none was given where the function answers none to that.
 func (c *Call) Bind(args []Value) (done bool, err error) {
 	params := c.Builtin.Params
-	c.Given = len(args)
+	c.Given, c.absent = len(args), 0
 	for i := range args {
 		p := params[len(params)-1:]
 		if i < len(params) {
@@ -88,6 +90,7 @@ func (c *Call) convert(p *Param, i int, v *Value) (done bool, err error) {
 		switch {
 		case p.Optional || p.Variadic:
 			*v = p.Default
+			c.absent |= 1 << i
 			return false, nil
 		case c.Builtin.Returns.Includes(KindNone) && c.Builtin.Returns != NoneType:
 			return true, nil
@@ -185,7 +188,9 @@ func (c *Call) Bool(i int) bool { return c.Args[i].Bool() }
 func (c *Call) Array(i int) *Array { return c.Args[i].Array() }
 
 // Has reports whether argument i was given and is not none.
-func (c *Call) Has(i int) bool { return i < c.Given && c.Args[i].IsSet() }
+func (c *Call) Has(i int) bool {
+	return i < c.Given && c.absent>>i&1 == 0 && c.Args[i].IsSet()
+}
 
 // Native returns the Native of the object that argument i is; nil otherwise.
 func (c *Call) Native(i int) any {
