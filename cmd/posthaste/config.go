@@ -143,7 +143,7 @@ func newSchemaCommand() *cobra.Command {
 }
 
 // checkPacked finds out whether the packed files of smtpd agree with each
-// other. Wherever the environment says that they will lie, those of the project
+// other and their scripts compile. Wherever the environment says that they will lie, those of the project
 // are meant.
 func checkPacked(dist string, files map[config.Kind][]byte) error {
 	if files[config.SMTPD] == nil || files[config.SMTPDApp] == nil {
@@ -165,6 +165,9 @@ func checkPacked(dist string, files map[config.Kind][]byte) error {
 	environment := &startup.Environment
 	environment.AppConf, environment.PolicyConf = path(config.SMTPDApp), path(config.SMTPDPolicy)
 	environment.SuspendConf, environment.DeliveryConf = path(config.SMTPDSuspend), path(config.SMTPDDelivery)
-	_, _, err = smtpd.LoadRunning(startup, loading)
-	return err
+	running, _, err := smtpd.LoadRunning(startup, loading)
+	if err != nil {
+		return err
+	}
+	return smtpd.CheckScripts(running)
 }

@@ -69,6 +69,18 @@ func TestConfigBuildChecks(t *testing.T) {
 	if err == nil || err.Error() != app+`:5:16: servers[0].transport: no transport "my"` {
 		t.Errorf("got %v", err)
 	}
+	if err := os.WriteFile(app, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "src/hooks/eod"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "src/hooks/eod/default.hsl"), []byte("echo 1;\nQueue(;\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err = runConfig("build", "-C", dir); err == nil || !strings.Contains(err.Error(), "eod/default.hsl:2:7: want operand") {
+		t.Errorf("a script with a mistake: %v", err)
+	}
 	if _, err := os.Stat(filepath.Join(dir, "dist")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("dist: %v", err)
 	}

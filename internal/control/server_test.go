@@ -3,6 +3,7 @@ package control_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
@@ -125,7 +126,7 @@ func TestSocketOwner(t *testing.T) {
 func TestSocketInUse(t *testing.T) {
 	r := start(t, control.Options{Parts: controltest.Parts(few(1))})
 	second := control.New(control.Options{Path: r.path})
-	if err := second.Listen(); err == nil || !strings.Contains(err.Error(), "another process answers") {
+	if err := second.Listen(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("another process answers there (pid %d)", os.Getpid())) {
 		t.Fatalf("second server: %v", err)
 	}
 	if _, err := r.queue().Count(t.Context(), connect.NewRequest(&pb.QueueCountRequest{})); err != nil {

@@ -80,7 +80,10 @@ func checkStale(path string) error {
 	}
 	c, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
-		c.Close()
+		defer c.Close()
+		if pid := peerCredentials(c).PID; pid > 0 {
+			return fmt.Errorf("%s: %w (pid %d)", path, errInUse, pid)
+		}
 		return fmt.Errorf("%s: %w", path, errInUse)
 	}
 	if errors.Is(err, os.ErrPermission) {

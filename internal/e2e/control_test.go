@@ -37,6 +37,18 @@ func TestControlOverTLS(t *testing.T) {
 	use := func(file string) *program { return run(t, "ctl", "-c", file, "queue", "count") }
 	expectText(t, "queue count", use(m.path("smtpd.yaml")).expectCode(0).out.String(), "0\n")
 
+	for name, form := range map[string]string{"paths": "path: " + m.path("op"), "inline": ""} {
+		certificate, key := "{ "+form+".crt }", "{ "+form+".key }"
+		if form == "" {
+			certificate, key = fmt.Sprintf("{ data: %q }", operator.chain), fmt.Sprintf("{ data: %q }", operator.key)
+		}
+		must(t, os.Mkdir(m.path(name), 0o700))
+		name += "/halonctl.yaml"
+		m.write(name, fmt.Sprintf("version: \"6.9\"\nenvironment: { controlsocket: { address: 127.0.0.1, port: %d, tls: { certificate: %s, privatekey: %s, verify: false } } }\n",
+			portOf(address), certificate, key))
+		expectText(t, name, use(m.path(name)).expectCode(0).out.String(), "0\n")
+	}
+
 	m.write("stranger/smtpd.yaml", "version: \"6.9\"\nservers: []\nenvironment: { controlsocket: "+socket("st")+" }\n")
 	if p := use(m.path("stranger/smtpd.yaml")); p.wait() == 0 {
 		t.Error("a stranger got in")
@@ -44,6 +56,23 @@ func TestControlOverTLS(t *testing.T) {
 	if p := run(t, "ctl", "--socket", address, "queue", "count"); p.wait() == 0 {
 		t.Error("somebody without a certificate got in")
 	}
+	m.stop()
+}
+
+// TestClientFileFirst finds the socket in the file of the client before that of
+// the server.
+func TestClientFileFirst(t *testing.T) {
+	t.Parallel()
+	testenv.Root(t)
+	m := newMTA(t).start()
+	must(t, os.MkdirAll(m.path("etc/posthaste"), 0o700))
+	m.write("etc/posthaste/smtpd.yaml", "version: \"6.9\"\nservers: []\nenvironment: { controlsocket: { path: /nowhere.ctl } }\n")
+	inside := func() *program {
+		return runCommand(t, inNamespace(t, "mount --bind "+m.path("etc")+" /etc", "ctl", "queue", "count"))
+	}
+	expectContains(t, inside().expectCode(3).err.String(), "/nowhere.ctl")
+	m.write("etc/posthaste/halonctl.yaml", fmt.Sprintf("version: \"6.9\"\nenvironment: { controlsocket: { path: %q } }\n", m.socket()))
+	expectText(t, "queue count", inside().expectCode(0).out.String(), "0\n")
 	m.stop()
 }
 

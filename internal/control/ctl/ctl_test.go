@@ -114,6 +114,10 @@ func TestGolden(t *testing.T) {
 			"queue list -F id,queueid,state,hold,recipient,size,ts,retryts,quotas,subject,metadata --limit 2 --json",
 			"queue list defer --recipientdomain !d0.test --limit 5 --offset 2 --sort age:desc --json-request",
 		},
+		"columns": {
+			"queue list --limit 1 --json -F serverid,senderip,senderhelo,saslusername,sender,senderdomain,recipientdomain,transportid,jobid,tenantid,priority,retrycount,retrydelay,retryreason",
+			"queue list active --limit 1",
+		},
 		"count": {
 			"queue count", "queue count --state HOLD --json", "queue count --state HOLD --json-request",
 			"queue groupby recipientdomain --limit 3", "queue groupby state,transportid --json", "queue groupby state --json-request",

@@ -26,6 +26,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/queue"
 	"github.com/posthaste-mta/posthaste/internal/server"
 	"github.com/posthaste-mta/posthaste/internal/session"
+	"github.com/posthaste-mta/posthaste/internal/smtp"
 )
 
 // arrival is a setting and where it must be found in what is composed.
@@ -126,6 +127,13 @@ var serverArrivals = []arrival{
 	{"servers[].phases.mailfrom.maxmessages", "phases: { mailfrom: { maxmessages: 7 } }", ses(func(s *session.Settings) any { return s.Limits.Messages }), 7},
 	{"servers[].phases.rcptto.maxrecipients", "phases: { rcptto: { maxrecipients: 700 } }", ses(func(s *session.Settings) any { return s.Limits.Recipients }), 700},
 	{"servers[].phases.data.maxsize", "phases: { data: { maxsize: 7MiB } }", ses(func(s *session.Settings) any { return s.Limits.Size }), int64(7 << 20)},
+	{"servers[].phases.data.lineends", "phases: { data: { lineends: repair } }", ses(func(s *session.Settings) any { return s.LineEnds }), smtp.Repair},
+	{"servers[].phases.data.nuls", "phases: { data: { nuls: repair } }", ses(func(s *session.Settings) any { return s.NULs }), smtp.Repair},
+	{"servers[].phases.connect.greetdelay", "phases: { connect: { greetdelay: 7 } }", ses(func(s *session.Settings) any { return s.GreetDelay }), 7 * time.Second},
+	{"servers[].phases.connect.earlytalkers", "phases: { connect: { earlytalkers: refuse, greetdelay: 1 } }", ses(func(s *session.Settings) any { return s.RefuseEarly }), true},
+	{"servers[].phases.auth.mechanisms", "phases: { auth: { mechanisms: [LOGIN] } }", ses(func(s *session.Settings) any { return s.Auth.Mechanisms }), []string{"LOGIN"}},
+	{"servers[].phases.auth.tlsonly", "phases: { auth: { tlsonly: true } }", ses(func(s *session.Settings) any { return s.Auth.TLSOnly }), true},
+	{"servers[].protocol", "protocol: lmtp", ses(func(s *session.Settings) any { return s.LMTP }), true},
 	{"servers[].phases.data.maxhops", "phases: { data: { maxhops: 7 } }", ses(func(s *session.Settings) any { return s.Limits.Hops }), 7},
 }
 
@@ -205,6 +213,7 @@ var queueArrivals = []arrival{
 		return []int{s.queue.Concurrency, s.courierOptions(new(Startup)).MaxConnections}
 	}, []int{7, 7}},
 	{"queues.maxmessages", "queues: { maxmessages: 7 }", func(s *snapshot) any { return s.queue.MaxMessages }, 7},
+	{"queues.shutdown.timeout", "queues: { shutdown: { timeout: 7 } }", func(s *snapshot) any { return s.running.Queues.Shutdown.Timeout }, 7 * time.Second},
 	{"addresses[].address", "addresses: [{ id: i, address: 192.0.2.7 }]", source(func(s delivery.Source) any { return s.Addr }), netip.MustParseAddr("192.0.2.7")},
 	{"addresses[].id", "addresses: [{ id: i, address: 192.0.2.7 }]", source(func(s delivery.Source) any { return s.ID }), "i"},
 	{"addresses[].hostname", "addresses: [{ id: i, address: 192.0.2.7, hostname: h.example }]", source(func(s delivery.Source) any { return s.Hostname }), "h.example"},

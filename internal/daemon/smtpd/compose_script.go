@@ -53,6 +53,13 @@ func (r *Running) engine(host *scriptHost) (*script.Engine, error) {
 	})
 }
 
+// CheckScripts compiles the scripts of a running configuration as a start would
+// and names every mistake, by phase and id of the script, line and column.
+func CheckScripts(r *Running) error {
+	_, err := r.engine(new(scriptHost))
+	return err
+}
+
 // scriptLimits keep one script from taking the process with it.
 var scriptLimits = value.Limits{Memory: 256 << 20, Output: 16 << 20}
 
