@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/signal"
@@ -22,11 +24,12 @@ import (
 
 type testFlags struct {
 	scriptFlags
-	only    string
-	junit   string
-	timeout time.Duration
-	watch   bool
-	verbose bool
+	only     string
+	junit    string
+	timeout  time.Duration
+	watch    bool
+	verbose  bool
+	coverage coverageFlags
 }
 
 // newTestCommand makes hsh test.
@@ -37,8 +40,9 @@ func newTestCommand() *cobra.Command {
 		Short: "Run the tests of scripts",
 		Long: "Runs the tests in files that are named or whose names end in _test.hsl below folders that are\n" +
 			"named, by default the working folder. Exits with 0 if no test fails, 1 if some do, 2 if it cannot run them.",
-		Example: "  posthaste hsh test tests\n  posthaste hsh test --files src/files --watch tests\n  posthaste hsh test --junit report.xml",
-		RunE:    func(c *cobra.Command, args []string) error { return runTests(c, f, args) },
+		Example: "  posthaste hsh test tests\n  posthaste hsh test --files src/files --watch tests\n  posthaste hsh test --junit report.xml\n" +
+			"  posthaste hsh test --files src/files --coverage --coverage-html coverage.html tests",
+		RunE: func(c *cobra.Command, args []string) error { return runTests(c, f, args) },
 	}
 	f.declare(c)
 	flags := c.Flags()
@@ -46,6 +50,7 @@ func newTestCommand() *cobra.Command {
 	flags.StringVar(&f.junit, "junit", "", "write a report in JUnit's XML to the `file`")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "end a test after this `time`")
 	flags.BoolVarP(&f.watch, "watch", "w", false, "run the tests again whenever a file changes, until interrupted")
+	f.coverage.declare(c)
 	flags.BoolVar(&f.verbose, "verbose", false, "show tests that pass, too, and what tests echo")
 	return c
 }
@@ -80,7 +85,7 @@ func runOnce(ctx context.Context, c *cobra.Command, f *testFlags, only *regexp.R
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	o := unittest.Options{Library: standardLibrary(), Loader: loader, Phase: phaseLibrary, Only: only, Timeout: f.timeout}
+	o := unittest.Options{Library: standardLibrary(), Loader: loader, Phase: phaseLibrary, Only: only, Timeout: f.timeout, Coverage: f.coverage.profile(f.tree)}
 	began := time.Now()
 	var results []unittest.Result
 	for _, name := range names {
@@ -94,11 +99,14 @@ func runOnce(ctx context.Context, c *cobra.Command, f *testFlags, only *regexp.R
 		})
 	}
 	if f.junit != "" {
-		if err := writeJUnit(f.junit, results); err != nil {
+		if err := writeReport(f.junit, func(w io.Writer) error { return unittest.JUnit(w, results) }); err != nil {
 			return withCode(exitUsage, err)
 		}
 	}
-	return summarise(c, len(names), results, time.Since(began))
+	if err := summarise(c, len(names), results, time.Since(began)); err != nil {
+		return errors.Join(err, f.coverage.report(c.OutOrStdout(), o.Coverage))
+	}
+	return f.coverage.report(c.OutOrStdout(), o.Coverage)
 }
 
 func summarise(c *cobra.Command, files int, results []unittest.Result, took time.Duration) error {
@@ -114,12 +122,13 @@ func summarise(c *cobra.Command, files int, results []unittest.Result, took time
 	return err
 }
 
-func writeJUnit(path string, results []unittest.Result) error {
+// writeReport writes a file.
+func writeReport(path string, write func(io.Writer) error) error {
 	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	if err := unittest.JUnit(file, results); err != nil {
+	if err := write(file); err != nil {
 		file.Close()
 		return err
 	}
@@ -207,7 +216,8 @@ func watchTests(ctx context.Context, c *cobra.Command, paths []string, tree stri
 // interesting reports whether an event is a change of something that a script is
 // made of, and not of a report that the tests write.
 func interesting(event fsnotify.Event) bool {
-	return event.Op != fsnotify.Chmod && !strings.HasSuffix(event.Name, ".xml") && !strings.HasPrefix(filepath.Base(event.Name), ".")
+	written := []string{".xml", ".html", ".info"}
+	return event.Op != fsnotify.Chmod && !slices.Contains(written, filepath.Ext(event.Name)) && !strings.HasPrefix(filepath.Base(event.Name), ".")
 }
 
 // watchFolders watches a folder and those below it, and the folder of a file.

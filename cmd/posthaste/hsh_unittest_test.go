@@ -72,3 +72,26 @@ func TestWatch(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestCoverage: the reports name the lines that no test ran, by paths on disk.
+func TestCoverage(t *testing.T) {
+	folder(t, map[string]string{
+		"files/lib.hsl":    "function f($x) {\n\tif ($x) return 1;\n\treturn 2;\n}\n",
+		"hooks/helo.hsl":   "import { f } from \"lib.hsl\";\nif (f(true) == 2)\n\tReject();\n",
+		"tests/a_test.hsl": "test(\"x\", function () { run_hook(\"helo\", \"../hooks/helo.hsl\"); });",
+	})
+	code, out, message := hsh("", strings.Fields("test --files files --coverage --coverage-html c.html --coverage-lcov c.info tests")...)
+	for _, want := range []string{"files/lib.hsl   not run: 3\n", "hooks/helo.hsl  not run: 3\n", "50.0%"} {
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("ends with %d, %s, and without %q prints\n%s", code, message, want, out)
+		}
+	}
+	for file, want := range map[string]string{"c.html": "<h2 id=\"f0\">files/lib.hsl", "c.info": "SF:files/lib.hsl\n"} {
+		if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: %v: no %s in\n%s", file, err, want, text)
+		}
+	}
+	if code, _, message := hsh("", strings.Fields("test --files files --coverage-min 90 tests")...); code != 1 || !strings.Contains(message, "50.0% of the lines were run, and 90.0% are wanted") {
+		t.Errorf("ends with %d, %s", code, message)
+	}
+}

@@ -33,6 +33,9 @@ type Options struct {
 	Library *value.Library
 	// Loader finds files that the script includes and imports; nil finds none.
 	Loader resolve.Loader
+	// Coverage has the program count how often its statements and functions are
+	// reached (Program.Visits), which makes it slower.
+	Coverage bool
 }
 
 // Errors are the mistakes in a script, in order of their places. Each has its
@@ -52,7 +55,7 @@ func Compile(name, text string, opts Options) (*Program, error) {
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	compiled, errs := compile.Compile(resolved)
+	compiled, errs := compile.Compile(resolved, compile.Options{Marks: opts.Coverage})
 	if len(errs) > 0 {
 		return nil, errs
 	}

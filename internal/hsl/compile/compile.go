@@ -57,6 +57,14 @@ type Program struct {
 	// Predeclared maps the names of the library's variables that the script
 	// uses to cells of the main module.
 	Predeclared map[string]int
+	// Marks are those of all functions, if they were asked for.
+	Marks []*Mark
+}
+
+// Options choose what code is written.
+type Options struct {
+	// Marks has visits of statements and functions counted.
+	Marks bool
 }
 
 // Module is a global scope.
@@ -98,6 +106,7 @@ type Code struct {
 	Modules  []*Module        // targets of Import
 	Data     []*value.Data    // sources of Fresh
 	Barriers []Barrier
+	Marks    []*Mark // targets of Visit
 
 	Registers int // of variables, including number 0
 	Window    int // all registers that are used
@@ -225,9 +234,9 @@ type Step struct {
 
 // Compile compiles a resolved program. Errors are of expressions that need more
 // registers than there are.
-func Compile(p *resolve.Program) (*Program, syntax.Errors) {
+func Compile(p *resolve.Program, o Options) (*Program, syntax.Errors) {
 	c := &compiler{
-		resolved: p, strings: make(map[string]value.Value), constructors: make(map[*resolve.Class]value.Value),
+		resolved: p, marks: o.Marks, strings: make(map[string]value.Value), constructors: make(map[*resolve.Class]value.Value),
 		codes: make(map[*resolve.Function]*Code), classes: make(map[*resolve.Class]*value.Class),
 		program: &Program{Sources: p.Sources, Library: p.Library, Predeclared: make(map[string]int)},
 	}
@@ -251,6 +260,7 @@ func Compile(p *resolve.Program) (*Program, syntax.Errors) {
 type compiler struct {
 	resolved     *resolve.Program
 	program      *Program
+	marks        bool
 	codes        map[*resolve.Function]*Code
 	classes      map[*resolve.Class]*value.Class
 	strings      map[string]value.Value // equal strings of the program are one

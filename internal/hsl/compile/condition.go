@@ -214,7 +214,10 @@ func (a *assembler) match(x *syntax.MatchExpr, dst int) {
 		a.branch(func() { ends = append(ends, a.arm(arm, subject, dst)) })
 	}
 	if otherwise != nil {
-		a.branch(func() { a.expr(otherwise, dst) })
+		a.branch(func() {
+			a.mark(otherwise.Position(), "")
+			a.expr(otherwise, dst)
+		})
 	} else {
 		a.at(x)
 		a.emit(MatchFail, subject, 0, 0)
@@ -231,6 +234,7 @@ func (a *assembler) arm(arm syntax.MatchArm, subject, dst int) (end int) {
 	}
 	next := a.jump(Jump, 0, 0, 0)
 	a.patch(hits...)
+	a.mark(arm.Values[0].Position(), "")
 	a.expr(arm.Result, dst)
 	end = a.jump(Jump, 0, 0, 0)
 	a.patch(next)

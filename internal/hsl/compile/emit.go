@@ -54,6 +54,7 @@ func (c *compiler) function(f *resolve.Function) {
 	if f == f.Module.Body {
 		a.imports(f.Body)
 	}
+	a.markFunction()
 	a.statements(f.Body)
 	a.emit(ReturnNone, 0, 0, 0)
 }

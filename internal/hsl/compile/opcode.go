@@ -131,6 +131,7 @@ const (
 	Import       // w        run module w unless that was done
 	BarrierEnter // a w      enter the barrier R[a], whose variable is w
 	BarrierLeave //          leave the innermost barrier
+	Visit        // w        count a visit of mark w
 
 	opCount
 )
@@ -160,7 +161,7 @@ var wide = [opCount]bool{
 	Jump: true, JBool: true, JSet: true, JDef: true, JEq: true, JId: true, JLt: true, JLe: true, JEqK: true, JIdK: true,
 	JLtK: true, JLeK: true, JGtK: true, JGeK: true, IncJLt: true, IncJLtK: true, Prop: true, PropThis: true, StoreThis: true, StorePath: true, OpPath: true,
 	IncPath: true, IssetPath: true, UnsetPath: true, LoadPath: true, Item: true, Rest: true, CallScript: true,
-	CallGo: true, CallMethod: true, New: true, Cached: true, ForNext: true, Fail: true, Import: true, BarrierEnter: true,
+	CallGo: true, CallMethod: true, New: true, Cached: true, ForNext: true, Fail: true, Import: true, BarrierEnter: true, Visit: true,
 }
 
 var opNames = [opCount]string{
@@ -172,7 +173,7 @@ var opNames = [opCount]string{
 	"prop", "propthis", "storethis", "newarray", "setindex", "setindexk", "push", "spread", "spreadargs", "storepath", "oppath", "incpath",
 	"issetpath", "unsetpath", "loadpath", "item", "element", "rest", "call", "callscript", "callgo", "callmethod",
 	"new", "callspread", "cached", "return", "returnnone", "yield", "yieldnext", "foriter", "fornext", "forend", "echo",
-	"throw", "fail", "matchfail", "import", "barrierenter", "barrierleave",
+	"throw", "fail", "matchfail", "import", "barrierenter", "barrierleave", "visit",
 }
 
 // Wide reports whether a word follows the instruction.

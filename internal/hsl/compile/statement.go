@@ -9,6 +9,7 @@ import (
 func (a *assembler) statements(list []syntax.Stmt) {
 	for _, s := range list {
 		a.tick()
+		a.markStatement(s)
 		a.at(s)
 		mark := a.free
 		a.statement(s)
@@ -89,6 +90,7 @@ func (a *assembler) ifStmt(s *syntax.IfStmt) {
 			break
 		}
 		s = following
+		a.markStatement(s)
 	}
 	a.patch(ends...)
 }

@@ -73,6 +73,16 @@ func (s *Sources) Names() []string {
 	return names
 }
 
+// Text returns the text of a file; "" if there is none of that name.
+func (s *Sources) Text(name string) string {
+	for _, f := range s.files {
+		if f.Name == name {
+			return f.Text
+		}
+	}
+	return ""
+}
+
 // Line returns a line of a file, cut around the column if it is long, and where
 // the column is in it; "" if there is no such line.
 func (s *Sources) Line(file string, line, column int) (text string, caret int) {

@@ -65,6 +65,7 @@ func runHook(c *value.Call) (value.Value, error) {
 	if err != nil {
 		return value.None, err
 	}
+	defer r.file.covered(program)
 	context := value.None
 	var result hsl.Result
 	h, err := r.within(func() (err error) {
@@ -116,7 +117,7 @@ func (r *run) hook(c *value.Call) (*hsl.Program, map[string]value.Value, error) 
 			variables[name.Text()] = v
 		}
 	}
-	program, err := hsl.Compile(script.ID, script.Text, hsl.Options{Library: library, Loader: r.file.options.Loader})
+	program, err := r.file.compile(script.ID, script.Text, library)
 	var mistakes hsl.Errors
 	if errors.As(err, &mistakes) {
 		return nil, nil, value.Errorf("run_hook: %s", mistakes.Detail())

@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/hsl"
+	"github.com/posthaste-mta/posthaste/internal/hsl/coverage"
 	"github.com/posthaste-mta/posthaste/internal/hsl/resolve"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 )
@@ -46,6 +47,8 @@ type Options struct {
 	Only *regexp.Regexp
 	// Timeout bounds one test; 0 does not.
 	Timeout time.Duration
+	// Coverage collects what the tests ran; nil: nothing is counted.
+	Coverage *coverage.Profile
 }
 
 // Status is how a test ended.
@@ -76,11 +79,12 @@ const memoryLimit = 256 << 20
 // a name.
 func File(ctx context.Context, name, text string, o Options, report func(Result)) {
 	f := &file{options: o, name: name}
-	program, err := hsl.Compile(name, text, hsl.Options{Library: f.library(), Loader: o.Loader})
+	program, err := f.compile(name, text, f.library())
 	if err != nil {
 		report(f.result("", err, nil, 0))
 		return
 	}
+	defer f.covered(program)
 	first, err := f.run(ctx, program, -1)
 	if err != nil {
 		report(f.result("", err, first.echo, 0))
@@ -100,6 +104,17 @@ func File(ctx context.Context, name, text string, o Options, report func(Result)
 type file struct {
 	options Options
 	name    string
+}
+
+func (f *file) compile(name, text string, l *value.Library) (*hsl.Program, error) {
+	return hsl.Compile(name, text, hsl.Options{Library: l, Loader: f.options.Loader, Coverage: f.options.Coverage != nil})
+}
+
+// covered collects what a program counted, after its last run.
+func (f *file) covered(program *hsl.Program) {
+	if f.options.Coverage != nil {
+		f.options.Coverage.Add(program)
+	}
 }
 
 // run is one run of a file: the Host of its thread.

@@ -156,6 +156,9 @@ func (m *Machine) slow(f *frame, w uint32) error {
 		return m.barrier(f, w, f.code.Barriers[x])
 	case compile.BarrierLeave:
 		return m.leaveBarrier()
+	case compile.Visit:
+		f.code.Marks[x].Count.Add(1)
+		return nil
 	}
 	return value.Errorf("internal error: no way to carry out %s", op)
 }
