@@ -37,20 +37,25 @@ func newClient(c *Courier, conn net.Conn, r route) *client {
 	cl := &client{route: r, courier: c, conn: conn, raw: conn, in: smtp.NewReader(conn), info: r.describe()}
 	cl.info.ID = c.lastID.Add(1)
 	cl.info.Helo = cl.name()
-	if a, err := netip.ParseAddrPort(conn.LocalAddr().String()); err == nil {
-		cl.info.LocalIP = a.Addr().Unmap()
+	// Through a proxy the address is the one that the proxy has; ours means nothing
+	// to the host.
+	if cl.source == nil || cl.proxy() == nil {
+		if a, err := netip.ParseAddrPort(conn.LocalAddr().String()); err == nil {
+			cl.info.LocalIP = a.Addr().Unmap()
+		}
 	}
 	c.metrics.Concurrent.Inc()
 	return cl
 }
 
-// name is what we call ourselves.
+// name is what we call ourselves. What is set for an address goes before what is
+// set for all of a transport's: hosts compare it with the name of the address.
 func (c *client) name() string {
 	switch {
-	case c.Helo != "":
-		return c.Helo
 	case c.source != nil && c.source.Hostname != "":
 		return c.source.Hostname
+	case c.Helo != "":
+		return c.Helo
 	}
 	return c.courier.settings.Load().Hostname
 }

@@ -27,9 +27,29 @@ type Options struct {
 // Events are facts that leave a Courier. They are called on the goroutine of the
 // attempt and must not block. Nil fields are not called.
 type Events struct {
-	// Connecting is called before each connect. source is nil when the system
-	// chooses.
-	Connecting func(a *Attempt, source *Source, h *Host)
+	// Connecting is called before each connect.
+	Connecting func(*Attempt, Way)
+}
+
+// Way is how one connection goes.
+type Way struct {
+	Source *Source // nil when the system chooses
+	Host   *Host
+	Proxy  netip.AddrPort // zero: none in between
+}
+
+// String returns the way as logs show it: "from [192.0.2.1] to [198.51.100.2]:25
+// via [203.0.113.3]:2525".
+func (w Way) String() string {
+	from := "any"
+	if w.Source != nil {
+		from = w.Source.Addr.String()
+	}
+	text := "from [" + from + "] to [" + w.Host.Addr.Addr().String() + "]:" + portText(w.Host.Addr.Port())
+	if w.Proxy.IsValid() {
+		text += " via [" + w.Proxy.Addr().String() + "]:" + portText(w.Proxy.Port())
+	}
+	return text
 }
 
 // Courier carries out attempts. It is safe for concurrent use.
@@ -139,12 +159,12 @@ func (c *Courier) deliver(ctx context.Context, a *Attempt, d *Destination) *Outc
 }
 
 // try makes an attempt at one host, from the first source address that this
-// machine has.
+// machine has, or whose proxy answers.
 func (c *Courier) try(ctx context.Context, m *parcel, p *profile, h *Host) *Outcome {
 	var out *Outcome
 	for _, source := range p.sources(h.Addr.Addr()) {
 		out = c.tryFrom(ctx, m, route{p, h, source})
-		if !errors.Is(out.Err, ErrNoSource) {
+		if !errors.Is(out.Err, ErrNoSource) && !errors.Is(out.Err, ErrProxy) {
 			return out
 		}
 	}
@@ -213,15 +233,14 @@ func (c *Courier) open(ctx context.Context, a *Attempt, r route) (*client, *Outc
 // connect makes one connection. noTLS, if not empty, says why TLS is not to be
 // tried. After a failure the client is closed, and only good to look at.
 func (c *Courier) connect(ctx context.Context, a *Attempt, r route, noTLS string) (*client, *Outcome) {
-	if c.events.Connecting != nil {
-		c.events.Connecting(a, r.source, r.host)
-	}
-	conn, out := c.dial(ctx, r)
+	conn, proxy, out := c.dial(ctx, a, r)
 	if out != nil {
 		out.Connection = r.describe()
+		out.Connection.Proxy = proxy
 		return nil, out
 	}
 	cl := newClient(c, conn, r)
+	cl.info.Proxy = proxy
 	cl.info.TLS.Error = noTLS
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	out = cl.begin(a)

@@ -138,8 +138,8 @@ var plain = delivery.TLS{Mode: delivery.TLSDisabled}
 
 func TestSourcesTakeTurns(t *testing.T) {
 	var told []string
-	e := delivery.Events{Connecting: func(_ *delivery.Attempt, s *delivery.Source, h *delivery.Host) {
-		told = append(told, s.Addr.String()+">"+h.Addr.Addr().String())
+	e := delivery.Events{Connecting: func(_ *delivery.Attempt, way delivery.Way) {
+		told = append(told, way.Source.Addr.String()+">"+way.Host.Addr.Addr().String())
 	}}
 	inWorld(t, delivery.Options{}, e, func(t *testing.T, c *delivery.Courier, w *world) {
 		tr := &delivery.Transport{TLS: plain, Sources: sources("198.51.100.1", "2001:db8::1", "198.51.100.2", "198.51.100.3")}

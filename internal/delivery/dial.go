@@ -10,10 +10,26 @@ import (
 	"syscall"
 )
 
-// dial connects within the time for it.
-func (c *Courier) dial(ctx context.Context, r route) (net.Conn, *Outcome) {
+// dial connects within the time for it. The address is that of the proxy, if
+// there is one in between.
+func (c *Courier) dial(ctx context.Context, a *Attempt, r route) (net.Conn, netip.AddrPort, *Outcome) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeouts[StageConnect])
 	defer cancel()
+	if p := r.proxy(); p != nil {
+		return c.dialProxy(ctx, a, r, p)
+	}
+	c.connecting(a, Way{Source: r.source, Host: r.host})
+	conn, out := c.dialHost(ctx, r)
+	return conn, netip.AddrPort{}, out
+}
+
+func (c *Courier) connecting(a *Attempt, w Way) {
+	if c.events.Connecting != nil {
+		c.events.Connecting(a, w)
+	}
+}
+
+func (c *Courier) dialHost(ctx context.Context, r route) (net.Conn, *Outcome) {
 	conn, err := c.settings.Load().Dial(ctx, r.source, r.host.Addr)
 	if err == nil {
 		return conn, nil

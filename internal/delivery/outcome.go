@@ -144,12 +144,13 @@ func (d DNSCause) String() string { return name(dnsNames, d) }
 type Connection struct {
 	ID           uint64
 	Transactions int        // messages carried so far, this one included
-	LocalIP      netip.Addr // zero: the system was to choose, and there is no connection
+	LocalIP      netip.Addr // behind a proxy that on the proxy; zero: the system was to choose, and there is no connection
 	LocalID      string     // id of the configured source address, if any
 	Helo         string
 	RemoteIP     netip.Addr
 	RemotePort   uint16
 	RemoteMX     string
+	Proxy        netip.AddrPort // that the connection goes through; zero: none
 	Greeting     []string
 	TLS          TLSInfo
 }

@@ -37,6 +37,7 @@ type poolKey struct {
 	addr    netip.Addr
 	local   netip.Addr // source address; zero: the system's choice
 	helo    string     // of the source
+	proxy   Proxy      // in between; zero: none
 	port    uint16
 	profile string
 }
@@ -48,6 +49,9 @@ func (c *Courier) poolKey(a *Attempt, r route) poolKey {
 	k := poolKey{port: r.host.Addr.Port(), profile: r.key}
 	if r.source != nil {
 		k.local, k.helo = r.source.Addr, r.source.Hostname
+	}
+	if p := r.proxy(); p != nil {
+		k.proxy = *p
 	}
 	policy := c.settings.Load().PoolPolicy
 	switch {

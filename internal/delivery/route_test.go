@@ -29,9 +29,9 @@ const zone = `
 	relay.example.   300 IN AAAA 2001:db8::5
 `
 
-func resolving(t *testing.T, o delivery.Options) *delivery.Courier {
+func resolving(t *testing.T, o delivery.Options, records ...string) *delivery.Courier {
 	t.Helper()
-	srv := dnstest.New(t, zone)
+	srv := dnstest.New(t, zone+strings.Join(records, "\n"))
 	srv.Fault("broken.example", "*", dnstest.Fault{RCode: "SERVFAIL"})
 	r, err := dns.New(dns.Options{Servers: []netip.AddrPort{srv.Addr()}, CacheSize: 100, DomainCacheSize: 100})
 	if err != nil {

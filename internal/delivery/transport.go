@@ -30,9 +30,12 @@ type Transport struct {
 	// They take turns unless Ordered, which takes the first that works.
 	Sources []Source
 	Ordered bool
+	// Proxy is what connections go through from sources that name none
+	// themselves; nil: they are direct.
+	Proxy *Proxy
 
 	Protocol Protocol
-	Helo     string // empty: the source's Hostname, else that of Options
+	Helo     string // for sources without a Hostname; empty: that of Options
 	TLS      TLS
 	Auth     Auth
 	// XClient are the attributes to send to hosts that take them, by name, such
@@ -51,8 +54,9 @@ type Transport struct {
 type Source struct {
 	ID       string // empty for a literal
 	Addr     netip.Addr
-	Hostname string // name to say in EHLO; empty: that of Options
+	Hostname string // name to say in EHLO; empty: the transport's Helo, else that of Options
 	NonLocal bool   // bind it even though no interface has it
+	Proxy    *Proxy // that has the address; nil: that of the transport, if any
 }
 
 // Protocol is what is spoken on a connection.

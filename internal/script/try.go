@@ -22,6 +22,7 @@ var tryOptions = []value.Option{
 	{Name: "sourceip", Type: value.ArrayType, Doc: "addresses to leave from: ids, or arrays with id or address, and helo"},
 	{Name: "sourceip_random", Type: value.BooleanType, Default: value.True, Doc: "false takes them in the order given"},
 	{Name: "nonlocal_source", Type: value.BooleanType, Default: value.False, Doc: "they need not be addresses of this host"},
+	{Name: "proxyprotocol", Type: value.ArrayType, Doc: "server, port and version: go through this proxy, which has the addresses"},
 	{Name: "saslusername", Type: value.StringType, Doc: "log in as"},
 	{Name: "saslpassword", Type: value.StringType, Doc: "with this password"},
 	{Name: "tls", Type: value.StringType, Doc: "mode of TLS"},
@@ -93,7 +94,14 @@ var waySetters = []struct {
 		t.Port = uint16(n)
 		return nil
 	}},
-	{"helo", func(_ *queueHost, t *delivery.Transport, o value.Options) error { t.Helo = o.Str("helo"); return nil }},
+	{"helo", func(_ *queueHost, t *delivery.Transport, o value.Options) error {
+		t.Helo = o.Str("helo")
+		t.Sources = slices.Clone(t.Sources)
+		for i := range t.Sources {
+			t.Sources[i].Hostname = ""
+		}
+		return nil
+	}},
 	{"nonlocal_source", func(_ *queueHost, t *delivery.Transport, o value.Options) error {
 		t.Sources = slices.Clone(t.Sources)
 		for i := range t.Sources {
@@ -102,6 +110,7 @@ var waySetters = []struct {
 		return nil
 	}},
 	{"sourceip", (*queueHost).setSources},
+	{"proxyprotocol", setProxy},
 	{"sourceip_random", func(_ *queueHost, t *delivery.Transport, o value.Options) error {
 		t.Ordered = !o.Bool("sourceip_random")
 		return nil
@@ -188,7 +197,7 @@ var waySetters = []struct {
 func (h *queueHost) setSources(t *delivery.Transport, o value.Options) error {
 	t.Sources = nil
 	for v := range o.Array("sourceip").Values() {
-		s, err := h.source(v)
+		s, err := h.source(v, o.Has("helo"))
 		if err != nil {
 			return err
 		}
@@ -198,12 +207,14 @@ func (h *queueHost) setSources(t *delivery.Transport, o value.Options) error {
 	return nil
 }
 
-func (h *queueHost) source(v value.Value) (delivery.Source, error) {
-	id, literal, helo := v.Text(), "", ""
+// source reads one of them. With helo the configured name of the address does
+// not hold, only one that is given with it.
+func (h *queueHost) source(v value.Value, helo bool) (delivery.Source, error) {
+	id, literal, own := v.Text(), "", ""
 	if v.IsArray() {
 		a := v.Array()
 		get := func(key string) string { one, _ := a.GetString(key); return one.Text() }
-		id, literal, helo = get("id"), get("address"), get("helo")
+		id, literal, own = get("id"), get("address"), get("helo")
 	}
 	s, known := h.hooks.resources.Source(id)
 	if !known {
@@ -216,10 +227,44 @@ func (h *queueHost) source(v value.Value) (delivery.Source, error) {
 		}
 		s = delivery.Source{Addr: ip}
 	}
-	if helo != "" {
-		s.Hostname = helo
+	if own != "" || helo {
+		s.Hostname = own
 	}
 	return s, nil
+}
+
+// setProxy reads the proxy to go through, instead of any that is configured for
+// the transport or its addresses.
+func setProxy(_ *queueHost, t *delivery.Transport, o value.Options) error {
+	p, err := proxyOf(o.Array("proxyprotocol"))
+	if err != nil {
+		return err
+	}
+	t.Proxy = p
+	t.Sources = slices.Clone(t.Sources)
+	for i := range t.Sources {
+		t.Sources[i].Proxy = nil
+	}
+	return nil
+}
+
+func proxyOf(a *value.Array) (*delivery.Proxy, error) {
+	server, _ := a.GetString("server")
+	port, _ := a.GetString("port")
+	version, given := a.GetString("version")
+	p := &delivery.Proxy{Server: server.Text(), Port: uint16(port.ToNumber()), Version: 1}
+	if given {
+		p.Version = int(version.ToNumber())
+	}
+	switch n := port.ToNumber(); {
+	case !server.IsString() || p.Server == "":
+		return nil, value.Errorf("it needs a server")
+	case n < 1 || n > 65535:
+		return nil, value.Errorf("it needs a port from 1 to 65535")
+	case p.Version != 1 && p.Version != 2:
+		return nil, value.Errorf("its version is 1 or 2")
+	}
+	return p, nil
 }
 
 func setTimeouts(_ *queueHost, t *delivery.Transport, o value.Options) error {

@@ -10,8 +10,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pires/go-proxyproto"
 	"golang.org/x/sys/unix"
+
+	"github.com/posthaste-mta/posthaste/internal/proxyproto"
 )
 
 // ErrProxy says that the PROXY header was missing, broken or not expected from
@@ -25,15 +26,9 @@ type Peer struct {
 	Remote   netip.AddrPort
 	Local    netip.AddrPort
 	Proxy    netip.Addr // zero: no proxy
-	TLVs     []TLV      // of a PROXY v2 header
-	UID      int        // of the process at the other end of a Unix socket
+	TLVs     []proxyproto.TLV
+	UID      int // of the process at the other end of a Unix socket
 	HasUID   bool
-}
-
-// TLV is one of the extra facts of a PROXY v2 header.
-type TLV struct {
-	Type  byte
-	Value []byte
 }
 
 // Proxy says whether a PROXY header is expected on a listener.
@@ -93,45 +88,27 @@ func (l *Listener) identify(conn net.Conn) (net.Conn, Peer, error) {
 		timeout = DefaultProxyTimeout
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(timeout))
-	r := bufio.NewReaderSize(conn, proxyBuffer)
+	r := bufio.NewReaderSize(conn, proxyproto.Buffer)
 	h, err := proxyproto.Read(r)
 	if err != nil {
 		return conn, p, fmt.Errorf("%w from %s: %w", ErrProxy, p.Remote.Addr(), err)
 	}
 	_ = conn.SetReadDeadline(time.Time{})
-	if err := p.proxied(h); err != nil {
-		return conn, p, err
-	}
+	p.proxied(h)
 	return &proxiedConn{Conn: conn, rest: r}, p, nil
 }
-
-// proxyBuffer holds a version 1 header and most of version 2.
-const proxyBuffer = 1024
 
 func (p Proxy) trusts(peer netip.Addr) bool {
 	return len(p.From) == 0 || slices.ContainsFunc(p.From, func(n netip.Prefix) bool { return n.Contains(peer) })
 }
 
-// proxied takes over what the header says. With LOCAL and UNKNOWN the proxy
-// speaks for itself, as in a health check, and the socket's addresses stand.
-func (p *Peer) proxied(h *proxyproto.Header) error {
-	p.Proxy = p.Remote.Addr()
-	raw, err := h.TLVs()
-	if err != nil {
-		return fmt.Errorf("%w from %s: %w", ErrProxy, p.Proxy, err)
+// proxied takes over what the header says. Where the proxy speaks for itself, the
+// socket's addresses stand.
+func (p *Peer) proxied(h *proxyproto.Header) {
+	p.Proxy, p.TLVs = p.Remote.Addr(), h.TLVs
+	if !h.Local {
+		p.Remote, p.Local = h.Source, h.Destination
 	}
-	for _, t := range raw {
-		p.TLVs = append(p.TLVs, TLV{Type: byte(t.Type), Value: t.Value})
-	}
-	if h.Command.IsLocal() || h.TransportProtocol.IsUnspec() {
-		return nil
-	}
-	source, destination, ok := h.TCPAddrs()
-	if !ok {
-		return fmt.Errorf("%w from %s: not about TCP", ErrProxy, p.Proxy)
-	}
-	p.Remote, p.Local = addrPort(source), addrPort(destination)
-	return nil
 }
 
 // proxiedConn gives what was read ahead of the end of the header first.

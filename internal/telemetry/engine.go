@@ -14,15 +14,10 @@ import (
 // DeliveryEvents returns events that become log lines.
 func DeliveryEvents(log Log) delivery.Events {
 	return delivery.Events{
-		Connecting: func(a *delivery.Attempt, source *delivery.Source, h *delivery.Host) {
-			if !log.Keeps(slog.LevelDebug) {
-				return
+		Connecting: func(a *delivery.Attempt, w delivery.Way) {
+			if log.Keeps(slog.LevelDebug) {
+				log.Line(slog.LevelDebug, fmt.Sprintf("[%s] Connecting %s", a.ID, w))
 			}
-			from := "any"
-			if source != nil {
-				from = source.Addr.String()
-			}
-			log.Line(slog.LevelDebug, fmt.Sprintf("[%s] Connecting from [%s] to [%s]:%d", a.ID, from, h.Addr.Addr(), h.Addr.Port()))
 		},
 	}
 }

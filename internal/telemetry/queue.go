@@ -80,6 +80,12 @@ func appendPeer(b []byte, c *delivery.Connection) []byte {
 	b = c.RemoteIP.AppendTo(b)
 	b = append(b, "]:"...)
 	b = strconv.AppendUint(b, uint64(c.RemotePort), 10)
+	if c.Proxy.IsValid() {
+		b = append(b, " via ["...)
+		b = c.Proxy.Addr().AppendTo(b)
+		b = append(b, "]:"...)
+		b = strconv.AppendUint(b, uint64(c.Proxy.Port()), 10)
+	}
 	if c.TLS.Started {
 		b = append(b, " ("...)
 		b = append(b, c.TLS.Protocol...)

@@ -148,6 +148,12 @@ var transportArrivals = []arrival{
 	{"transportgroups[].connection.sourceip.random", "connection: { sourceip: { random: false } }", way(func(d *delivery.Transport) any { return d.Ordered }), true},
 	{"transportgroups[].connection.sourceip.nonlocal", "connection: { sourceip: { nonlocal: true, addresses: [192.0.2.7] } }",
 		way(func(d *delivery.Transport) any { return d.Sources[0].NonLocal }), true},
+	{"transportgroups[].connection.proxyprotocol.server", "connection: { proxyprotocol: { server: 192.0.2.8, port: 7 } }",
+		way(func(d *delivery.Transport) any { return d.Proxy.Server }), "192.0.2.8"},
+	{"transportgroups[].connection.proxyprotocol.port", "connection: { proxyprotocol: { server: 192.0.2.8, port: 7 } }",
+		way(func(d *delivery.Transport) any { return d.Proxy.Port }), uint16(7)},
+	{"transportgroups[].connection.proxyprotocol.version", "connection: { proxyprotocol: { server: 192.0.2.8, port: 7, version: 2 } }",
+		way(func(d *delivery.Transport) any { return d.Proxy.Version }), 2},
 	{"transportgroups[].session.protocol", "session: { protocol: lmtp }", way(func(d *delivery.Transport) any { return d.Protocol }), delivery.LMTP},
 	{"transportgroups[].session.helo", "session: { helo: h.example }", way(func(d *delivery.Transport) any { return d.Helo }), "h.example"},
 	{"transportgroups[].session.tls.mode", "session: { tls: { mode: require } }", way(func(d *delivery.Transport) any { return d.TLS.Mode }), delivery.TLSRequire},
@@ -218,6 +224,12 @@ var queueArrivals = []arrival{
 	{"addresses[].id", "addresses: [{ id: i, address: 192.0.2.7 }]", source(func(s delivery.Source) any { return s.ID }), "i"},
 	{"addresses[].hostname", "addresses: [{ id: i, address: 192.0.2.7, hostname: h.example }]", source(func(s delivery.Source) any { return s.Hostname }), "h.example"},
 	{"addresses[].nonlocal", "addresses: [{ id: i, address: 192.0.2.7, nonlocal: true }]", source(func(s delivery.Source) any { return s.NonLocal }), true},
+	{"addresses[].proxyprotocol.server", "addresses: [{ id: i, address: 192.0.2.7, proxyprotocol: { server: 192.0.2.8, port: 7 } }]",
+		source(func(s delivery.Source) any { return s.Proxy.Server }), "192.0.2.8"},
+	{"addresses[].proxyprotocol.port", "addresses: [{ id: i, address: 192.0.2.7, proxyprotocol: { server: 192.0.2.8, port: 7 } }]",
+		source(func(s delivery.Source) any { return s.Proxy.Port }), uint16(7)},
+	{"addresses[].proxyprotocol.version", "addresses: [{ id: i, address: 192.0.2.7, proxyprotocol: { server: 192.0.2.8, port: 7, version: 2 } }]",
+		source(func(s delivery.Source) any { return s.Proxy.Version }), 2},
 }
 
 // source composes the address with the id i as a transport that names it would.

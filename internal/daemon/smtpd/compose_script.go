@@ -116,10 +116,8 @@ func (r resources) Certificate(id string) (*tls.Certificate, error) {
 }
 
 func (r resources) Source(id string) (delivery.Source, bool) {
-	for _, a := range r.running.Addresses {
-		if a.ID == id {
-			return delivery.Source{ID: a.ID, Addr: a.Address, Hostname: a.Hostname, NonLocal: a.NonLocal}, true
-		}
+	if a := r.running.address(id); a != nil {
+		return a.source(), true
 	}
 	return delivery.Source{}, false
 }

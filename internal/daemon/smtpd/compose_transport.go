@@ -1,11 +1,8 @@
 package smtpd
 
 import (
-	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -40,15 +37,13 @@ func (c *snapshot) queueSettings() (*queue.Settings, error) {
 // all destinations laid over it.
 func (c *snapshot) transport(t Transport) (*queue.Transport, error) {
 	r := c.running
-	if err := r.unproxied(t); err != nil {
-		return nil, err
-	}
 	over := r.Delivery.Delivery.Default
 	d := &delivery.Transport{
 		ID: t.ID, Servers: t.Connection.Server, Port: t.Connection.Port,
 		ConnectTimeout: over.Timeout.Connect.Or(t.Connection.Timeout),
 		Families:       families(t.Connection.SourceIP),
 		Ordered:        !t.Connection.SourceIP.Random,
+		Proxy:          proxyOf(t.Connection.ProxyProtocol),
 		Helo:           t.Session.HELO,
 		Auth:           delivery.Auth{Username: t.Session.Auth.Username, Password: t.Session.Auth.Password},
 		XClient:        t.Session.XCLIENT,
@@ -77,20 +72,6 @@ func (c *snapshot) transport(t Transport) (*queue.Transport, error) {
 	return q, err
 }
 
-// unproxied refuses transports that are to go through a proxy: without one their
-// mail would leave from another address than it should.
-func (r *Running) unproxied(t Transport) error {
-	if t.Connection.ProxyProtocol.Server != "" {
-		return errors.New("connection.proxyprotocol is not supported by this version")
-	}
-	for _, a := range r.Addresses {
-		if a.ProxyProtocol.Server != "" && slices.Contains(t.Connection.SourceIP.Addresses, a.ID) {
-			return fmt.Errorf("address %q: proxyprotocol is not supported by this version", a.ID)
-		}
-	}
-	return nil
-}
-
 func families(s SourceIP) dns.Families {
 	switch {
 	case s.IPv4 && !s.IPv6:
@@ -99,27 +80,6 @@ func families(s SourceIP) dns.Families {
 		return dns.IPv6
 	}
 	return dns.IPv4 | dns.IPv6
-}
-
-// sources finds the addresses that a transport names.
-func (r *Running) sources(s SourceIP) ([]delivery.Source, error) {
-	var out []delivery.Source
-	for _, name := range s.Addresses {
-		i := slices.IndexFunc(r.Addresses, func(a SourceAddress) bool { return a.ID == name })
-		if i >= 0 {
-			a := r.Addresses[i]
-			out = append(out, delivery.Source{
-				ID: a.ID, Addr: a.Address, Hostname: a.Hostname, NonLocal: a.NonLocal || s.NonLocal,
-			})
-			continue
-		}
-		ip, err := netip.ParseAddr(name)
-		if err != nil {
-			return nil, fmt.Errorf("source address %q is neither configured nor an IP address", name)
-		}
-		out = append(out, delivery.Source{Addr: ip, NonLocal: s.NonLocal})
-	}
-	return out, nil
 }
 
 // timeouts lays the settings of a destination over those of a transport.

@@ -62,7 +62,7 @@ const (
 // Session says how to speak to the peer.
 type Session struct {
 	Protocol string                   `yaml:"protocol"` // ProtocolSMTP or ProtocolLMTP
-	HELO     string                   `yaml:"helo"`     // empty: the source address's host name, else the system's
+	HELO     string                   `yaml:"helo"`     // from addresses without a host name of their own; empty: the system's
 	TLS      TransportTLS             `yaml:"tls"`
 	Auth     SessionAuth              `yaml:"auth"`
 	XCLIENT  map[string]string        `yaml:"xclient"`
@@ -145,16 +145,9 @@ type DSNSign struct {
 
 // SourceAddress is an address that mail leaves from.
 type SourceAddress struct {
-	ID            string       `yaml:"id"`
-	Address       netip.Addr   `yaml:"address"`
-	Hostname      string       `yaml:"hostname"` // EHLO name; empty: the system's
-	ProxyProtocol AddressProxy `yaml:"proxyprotocol"`
-	NonLocal      bool         `yaml:"nonlocal"`
-}
-
-// AddressProxy is the proxy that hosts a source address. An empty Server means
-// that the address is local.
-type AddressProxy struct {
-	Server string `yaml:"server"`
-	Port   uint16 `yaml:"port"`
+	ID            string        `yaml:"id"`
+	Address       netip.Addr    `yaml:"address"`
+	Hostname      string        `yaml:"hostname"`      // EHLO name; empty: the transport's, else the system's
+	ProxyProtocol OutboundProxy `yaml:"proxyprotocol"` // that has the address; without a server that of the transport, if any
+	NonLocal      bool          `yaml:"nonlocal"`
 }

@@ -118,6 +118,7 @@ func Check(path string, files config.LoadOptions) ([]string, error) {
 	if err != nil {
 		return warnings.Lines(), err
 	}
+	warnings = append(warnings, running.absentSources(hasAddress)...)
 	keys, err := pki.ReadKeys(entries(startup.PKI.Private))
 	if err == nil {
 		_, err = compose(startup, running, keys, new(scriptHost))
@@ -161,7 +162,7 @@ func (d *Daemon) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	d.warn(warnings)
+	d.warn(append(warnings, running.absentSources(hasAddress)...))
 	next, err := compose(d.startup, running, d.keys, d.scripts)
 	if err != nil {
 		return err
@@ -216,6 +217,7 @@ func (d *Daemon) reload() (config.Warnings, error) {
 		return warnings, err
 	}
 	d.adoptLocked(next)
+	warnings = append(warnings, running.absentSources(hasAddress)...)
 	d.warn(warnings)
 	d.log.Log(context.Background(), daemon.LevelNotice, "Reloaded "+d.startup.Environment.AppConf)
 	return warnings, nil
