@@ -14,31 +14,13 @@
 package stdlib
 
 import (
-	"os"
-	"slices"
-
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/array"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/certificate"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/charset"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/cipher"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/clock"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/codec"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/container"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/data"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/digest"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/directory"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/engine"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/ffi"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/file"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/kind"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/mailtext"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/memory"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/network"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/number"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/pattern"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/socket"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/system"
-	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/text"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/web"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 )
@@ -64,28 +46,13 @@ type Options struct {
 // New returns the library. It is immutable and safe for concurrent use; a
 // program with new Options makes a new one.
 func New(o Options) *value.Library {
-	if o.System.Hostname == "" {
-		o.System.Hostname, _ = os.Hostname() // "" if the system will not say
+	var builtins []*value.Builtin
+	var classes []*value.Class
+	for _, t := range Themes(o) {
+		builtins = append(builtins, t.Builtins...)
+		classes = append(classes, t.Classes...)
 	}
-	if o.Web.Identities == nil {
-		o.Web.Identities = o.Keys
-	}
-	builtins := slices.Concat(
-		kind.Builtins(), text.Builtins(), array.Builtins(), number.Builtins(), digest.Builtins(), cipher.Builtins(o.Keys),
-		certificate.Builtins(o.Keys), codec.Builtins(), data.Builtins(), clock.Builtins(), network.Builtins(), mailtext.Builtins(),
-		pattern.Builtins(), memory.Builtins(), system.Builtins(o.System), web.Builtins(o.Web), engine.Builtins(o.Engine),
-	)
-	if o.Resolver != nil {
-		builtins = append(builtins, network.Resolving(o.Resolver)...)
-	}
-	builtins = append(builtins, legacy(builtins)...)
-	if o.Files != nil {
-		builtins = append(builtins, file.Legacy(o.Files)...)
-	}
-	classes := slices.Concat(
-		[]*value.Class{value.ExceptionClass, file.Class(o.Files), ffi.Class()},
-		container.Classes(), charset.Classes(), certificate.Classes(), socket.Classes(o.Keys),
-	)
+	builtins = append(builtins, Legacy(o, builtins)...)
 	return value.NewLibrary(nil, value.Declarations{
 		Builtins: builtins, Classes: classes, Loaders: loaders(), Pattern: pattern.Compile,
 	})

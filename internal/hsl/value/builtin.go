@@ -122,7 +122,7 @@ func (b *Builtin) String() string {
 		if i > 0 {
 			s.WriteString(", ")
 		}
-		text := p.typeName() + " " + p.Name
+		text := p.Wants() + " " + p.Name
 		if p.Variadic {
 			text = "..." + text
 		}
@@ -138,7 +138,8 @@ func (b *Builtin) String() string {
 	return s.String()
 }
 
-func (p *Param) typeName() string {
+// Wants returns the types and classes that are taken: "RSAPrivateKey or string".
+func (p *Param) Wants() string {
 	if p.Class == "" {
 		return p.Type.String()
 	}

@@ -100,7 +100,7 @@ func (c *Call) convert(p *Param, i int, v *Value) (done bool, err error) {
 		}
 	}
 	if !lenient(p.Type, p.Class, v) {
-		return false, Errorf("%s: argument %d (%s): want %s, got %s", c.Builtin.Name, i+1, p.Name, p.typeName(), describe(*v))
+		return false, Errorf("%s: argument %d (%s): want %s, got %s", c.Builtin.Name, i+1, p.Name, p.Wants(), describe(*v))
 	}
 	if p.Options != nil && v.IsArray() {
 		return false, c.checkOptions(p, v.Array())
