@@ -32,11 +32,17 @@ func newCertificate(t testing.TB, name string) *certificate {
 // renew returns another certificate for the same key.
 func (c *certificate) renew(t testing.TB, name string) *certificate {
 	t.Helper()
+	return c.issue(t, name, time.Now().Add(24*time.Hour))
+}
+
+// issue returns one that is valid until the given time.
+func (c *certificate) issue(t testing.TB, name string, until time.Time) *certificate {
+	t.Helper()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	must(t, err)
 	template := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		NotBefore: until.Add(-48 * time.Hour), NotAfter: until,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, c.private.Public(), c.private)
 	must(t, err)

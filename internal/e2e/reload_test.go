@@ -3,9 +3,11 @@ package e2e
 import (
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/sink"
 )
@@ -123,7 +125,13 @@ func TestReloadCertificate(t *testing.T) {
 	}
 
 	m.write("main.crt", newCertificate(t, "mta.test").chain)
-	expectContains(t, m.tryCtl("config", "reload").expectCode(1).err.String(), "main")
+	expectContains(t, m.tryCtl("config", "reload").expectCode(1).err.String(), m.path("main.crt"))
+	expectCertificate(t, m.smtp, renewed)
+	m.write("main.crt", first.issue(t, "mta.test", time.Now().Add(-time.Hour)).chain)
+	expectContains(t, m.tryCtl("config", "reload").expectCode(1).err.String(), m.path("main.crt"), "expired on")
+	expectCertificate(t, m.smtp, renewed)
+	must(t, os.Remove(m.path("main.crt")))
+	expectContains(t, m.tryCtl("config", "reload").expectCode(1).err.String(), m.path("main.crt"), "no such file")
 	expectCertificate(t, m.smtp, renewed)
 	m.stop()
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"slices"
@@ -340,5 +341,41 @@ func TestPlainToTLS(t *testing.T) {
 		t.Errorf("answered %q", reply)
 	}
 	eventually(t, "the connection to be forgotten", func() bool { return m.metric("halon_servers_connections_concurrent") == 0 })
+	m.stop()
+}
+
+// TestDefaultCertificate: with acme:default there is always one to serve, here
+// one that signs itself and outlives a restart, and configured files win.
+func TestDefaultCertificate(t *testing.T) {
+	t.Parallel()
+	m := newMTA(t)
+	m.running(serverYAML("tls: { certs: { cert: \"acme:default\" } }"))
+	m.running(fmt.Sprintf("pki: { default: { hostname: mta.test }, acme: { storage: { file: %q } } }", m.path("state")))
+	m.start()
+	leaf := func() *x509.Certificate {
+		c := dial(t, m.smtp)
+		c.ehlo()
+		return c.startTLS("mta.test").ConnectionState().PeerCertificates[0]
+	}
+	self := leaf()
+	if err := self.VerifyHostname("mta.test"); err != nil {
+		t.Error(err)
+	}
+	m.stop()
+	m.start()
+	if !leaf().Equal(self) {
+		t.Error("another one after a restart")
+	}
+	manual := newCertificate(t, "mta.test")
+	m.write("default.key", manual.key)
+	m.write("default.crt", newCertificate(t, "mta.test").chain)
+	m.running(fmt.Sprintf("pki: { default: { certificate: { path: %q }, privatekey: { path: %q } } }", m.path("default.crt"), m.path("default.key")))
+	expectContains(t, m.tryCtl("config", "reload").expectCode(1).err.String(), m.path("default.key"), m.path("default.crt"))
+	if !leaf().Equal(self) {
+		t.Error("a reload that failed changed the certificate")
+	}
+	m.write("default.crt", manual.chain)
+	m.reload()
+	expectCertificate(t, m.smtp, manual)
 	m.stop()
 }

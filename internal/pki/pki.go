@@ -2,6 +2,11 @@
 // whoever speaks TLS. Keys mostly stand in the startup file and certificates in
 // the running one, so that a renewed certificate with the same key needs only a
 // reload (spec config.md 1.2).
+//
+// A Store holds what the configuration names. A Selector decides which
+// certificate a client gets, among those, the ones that package acme beneath
+// has obtained, and one that signs itself so that there always is one. The
+// rules of precedence are in choose.go and nowhere else.
 package pki
 
 import (
@@ -10,7 +15,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"strings"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/config"
 )
@@ -48,34 +55,89 @@ func ReadKeys(entries []Entry) ([]Key, error) {
 }
 
 // Store holds the key pairs that are complete. It is immutable.
-type Store struct{ pairs map[string]*tls.Certificate }
+type Store struct{ pairs map[string]*pair }
 
-// NewStore joins keys with the certificates of entries, the later of two
-// certificates for the same id winning. Ids that lack one half are left out. A
-// key that does not belong to its certificate is an error that names both
-// files.
+type pair struct {
+	id, from    string // from is where the certificate was read, for messages
+	certificate *tls.Certificate
+}
+
+// NewStore joins keys with the certificates of entries. Of two keys, or two
+// certificates, for the same id the later wins, so that the running file
+// replaces what the startup file has. Ids that lack one half are left out. A key
+// that does not belong to its certificate is an error that names both files.
 func NewStore(keys []Key, entries []Entry) (*Store, error) {
-	certificates := map[string]config.Source{}
+	certificates, last := map[string]config.Source{}, map[string]*Key{}
 	for _, e := range entries {
 		if !e.Certificate.IsZero() {
 			certificates[e.ID] = e.Certificate
 		}
 	}
-	s := &Store{pairs: map[string]*tls.Certificate{}}
+	for i := range keys {
+		last[keys[i].id] = &keys[i]
+	}
+	s := &Store{pairs: map[string]*pair{}}
 	var errs []error
-	for _, k := range keys {
-		source, ok := certificates[k.id]
+	for _, id := range slices.Sorted(maps.Keys(last)) {
+		source, ok := certificates[id]
 		if !ok {
 			continue
 		}
-		pair, err := join(&k, source)
+		certificate, err := join(last[id], source)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		s.pairs[k.id] = pair
+		s.pairs[id] = &pair{id, source.String(), certificate}
 	}
 	return s, errors.Join(errs...)
+}
+
+// CheckDates returns an error for each certificate that is out of date at now
+// and did not serve in old, which may be nil: one that is in service already is
+// no reason to refuse a reload for something else.
+func (s *Store) CheckDates(now time.Time, old *Store) error {
+	var errs []error
+	for _, id := range slices.Sorted(maps.Keys(s.pairs)) {
+		p := s.pairs[id]
+		err := p.date(now)
+		if err == nil || old != nil && old.pairs[id] != nil && old.pairs[id].certificate.Leaf.Equal(p.certificate.Leaf) {
+			continue
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// Outdated describes the certificates that are out of date at now.
+func (s *Store) Outdated(now time.Time) (lines []string) {
+	for _, id := range slices.Sorted(maps.Keys(s.pairs)) {
+		if err := s.pairs[id].date(now); err != nil {
+			lines = append(lines, err.Error())
+		}
+	}
+	return lines
+}
+
+// date says why the certificate is of no use at now.
+func (p *pair) date(now time.Time) error {
+	switch leaf := p.certificate.Leaf; {
+	case now.After(leaf.NotAfter):
+		return fmt.Errorf("pki: certificate %q: %s expired on %s", p.id, p.from, leaf.NotAfter.UTC().Format(time.RFC3339))
+	case now.Before(leaf.NotBefore):
+		return fmt.Errorf("pki: certificate %q: %s is not valid before %s", p.id, p.from, leaf.NotBefore.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// ReadPair reads a key and its chain that belong to no id. One source may hold
+// both, as pure-ftpd and HAProxy have it.
+func ReadPair(what string, key, certificate config.Source) (*tls.Certificate, error) {
+	data, err := key.Read()
+	if err != nil {
+		return nil, fmt.Errorf("pki: private key of %s: %w", what, err)
+	}
+	return join(&Key{id: what, from: key.String(), pem: data}, certificate)
 }
 
 func join(k *Key, source config.Source) (*tls.Certificate, error) {
@@ -95,42 +157,10 @@ func join(k *Key, source config.Source) (*tls.Certificate, error) {
 
 // Certificate returns the pair of that id.
 func (s *Store) Certificate(id string) (*tls.Certificate, error) {
-	if c := s.pairs[id]; c != nil {
-		return c, nil
+	if p := s.pairs[id]; p != nil {
+		return p.certificate, nil
 	}
 	return nil, fmt.Errorf("pki: %q has no private key or no certificate", id)
-}
-
-// Name is a host name, or "*." and a domain, and the id that serves it.
-type Name struct{ Hostname, ID string }
-
-// ForNames returns a function for tls.Config.GetCertificate: the certificate of
-// the first name that the client asks for, else that of the id fallback.
-func (s *Store) ForNames(fallback string, names []Name) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
-	first, err := s.Certificate(fallback)
-	if err != nil {
-		return nil, err
-	}
-	exact := map[string]*tls.Certificate{}
-	for _, n := range names {
-		c, err := s.Certificate(n.ID)
-		if err != nil {
-			return nil, err
-		}
-		exact[strings.ToLower(n.Hostname)] = c
-	}
-	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
-		if c := exact[name]; c != nil {
-			return c, nil
-		}
-		if _, parent, ok := strings.Cut(name, "."); ok {
-			if c := exact["*."+parent]; c != nil {
-				return c, nil
-			}
-		}
-		return first, nil
-	}, nil
 }
 
 // ReadAuthorities reads all certificates of a PEM source.

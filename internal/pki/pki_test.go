@@ -4,10 +4,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -18,8 +18,8 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/config"
 )
 
-// pair makes a key and a self-signed certificate for names.
-func pair(t *testing.T, names ...string) (key, certificate string) {
+// makePair makes a key and a self-signed certificate for names.
+func makePair(t *testing.T, names ...string) (key, certificate string) {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -55,7 +55,7 @@ func store(t *testing.T, startup, running []Entry) (*Store, error) {
 // TestJoin reads the key from the startup file and the certificate from the
 // running one, which replaces the one beside the key.
 func TestJoin(t *testing.T) {
-	key, old := pair(t, "a.example")
+	key, old := makePair(t, "a.example")
 	s, err := store(t,
 		[]Entry{{ID: "a", PrivateKey: config.Source{Data: key}, Certificate: config.Source{Data: old}}, {ID: "half", PrivateKey: config.Source{Data: key}}},
 		[]Entry{{ID: "a", Certificate: config.Source{Data: old}}, {ID: "other", Certificate: config.Source{Data: old}}})
@@ -73,8 +73,8 @@ func TestJoin(t *testing.T) {
 }
 
 func TestMismatchNamesTheFiles(t *testing.T) {
-	key, _ := pair(t, "a.example")
-	_, certificate := pair(t, "a.example")
+	key, _ := makePair(t, "a.example")
+	_, certificate := makePair(t, "a.example")
 	dir := t.TempDir()
 	keyFile, certFile := filepath.Join(dir, "a.key"), filepath.Join(dir, "a.crt")
 	for file, text := range map[string]string{keyFile: key, certFile: certificate} {
@@ -96,7 +96,7 @@ func TestUnreadable(t *testing.T) {
 	if _, err := ReadKeys([]Entry{{ID: "a", PrivateKey: missing}}); err == nil || !strings.Contains(err.Error(), "missing.pem") {
 		t.Errorf("error is %v", err)
 	}
-	key, _ := pair(t, "a.example")
+	key, _ := makePair(t, "a.example")
 	for _, bad := range []config.Source{missing, {Data: "no PEM at all"}} {
 		_, err := store(t, []Entry{{ID: "a", PrivateKey: config.Source{Data: key}, Certificate: bad}}, nil)
 		if err == nil || !strings.Contains(err.Error(), `certificate "a"`) {
@@ -105,40 +105,67 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-func TestForNames(t *testing.T) {
-	var entries []Entry
-	for _, id := range []string{"main", "exact", "wild"} {
-		key, certificate := pair(t, id+".example")
-		entries = append(entries, Entry{ID: id, PrivateKey: config.Source{Data: key}, Certificate: config.Source{Data: certificate}})
-	}
-	s, err := store(t, entries, nil)
+// TestRunningKeyReplacesStartupKey: both halves may stand in either file, and
+// the later file wins, key included.
+func TestRunningKeyReplacesStartupKey(t *testing.T) {
+	oldKey, old := makePair(t, "old.example")
+	newKey, renewed := makePair(t, "new.example")
+	s, err := store(t,
+		[]Entry{{ID: "a", PrivateKey: config.Source{Data: oldKey}, Certificate: config.Source{Data: old}}},
+		[]Entry{{ID: "a", PrivateKey: config.Source{Data: newKey}, Certificate: config.Source{Data: renewed}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	get, err := s.ForNames("main", []Name{{"mx.Exact.example", "exact"}, {"*.wild.example", "wild"}})
+	if c, err := s.Certificate("a"); err != nil || c.Leaf.Subject.CommonName != "new.example" {
+		t.Errorf("got %v, %v", c, err)
+	}
+}
+
+// TestDates: a certificate that is out of date is no replacement for one that
+// serves, and no reason to refuse a reload when it serves already.
+func TestDates(t *testing.T) {
+	key, certificate := makePair(t, "a.example")
+	file := filepath.Join(t.TempDir(), "a.pem")
+	if err := os.WriteFile(file, []byte(certificate), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store(t, []Entry{{ID: "a", PrivateKey: config.Source{Data: key}, Certificate: config.Source{Path: file}}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for asked, want := range map[string]string{
-		"": "main", "other.example": "main", "MX.exact.example": "exact", "mx.exact.example.": "exact",
-		"a.wild.example": "wild", "a.b.wild.example": "main", "wild.example": "main",
-	} {
-		c, err := get(&tls.ClientHelloInfo{ServerName: asked})
-		if err != nil {
-			t.Fatal(err)
+	for _, c := range []struct {
+		at   time.Duration
+		want string
+	}{{0, ""}, {2 * time.Hour, "expired on"}, {-2 * time.Hour, "not valid before"}} {
+		err := s.CheckDates(time.Now().Add(c.at), nil)
+		if text := fmt.Sprint(err); (err == nil) != (c.want == "") || err != nil && (!strings.Contains(text, c.want) || !strings.Contains(text, file)) {
+			t.Errorf("after %s: %v, want %q and the file", c.at, err, c.want)
 		}
-		if got := strings.TrimSuffix(c.Leaf.Subject.CommonName, ".example"); got != want {
-			t.Errorf("%q gets %s, want %s", asked, got, want)
+		if err := s.CheckDates(time.Now().Add(c.at), s); err != nil {
+			t.Errorf("after %s the one in service is refused: %v", c.at, err)
+		}
+		if lines := s.Outdated(time.Now().Add(c.at)); (len(lines) == 0) != (c.want == "") {
+			t.Errorf("after %s outdated are %q", c.at, lines)
 		}
 	}
-	if _, err := s.ForNames("main", []Name{{"x.example", "nobody"}}); err == nil {
-		t.Error("a name without a certificate was taken")
+}
+
+func TestReadPair(t *testing.T) {
+	key, certificate := makePair(t, "a.example")
+	other, _ := makePair(t, "a.example")
+	both := config.Source{Data: key + certificate}
+	if _, err := ReadPair("pki.legacy.smtp", both, both); err != nil {
+		t.Error(err)
+	}
+	_, err := ReadPair("pki.default", config.Source{Data: other}, config.Source{Data: certificate})
+	if err == nil || !strings.Contains(err.Error(), "pki.default") {
+		t.Errorf("error is %v", err)
 	}
 }
 
 func TestReadAuthorities(t *testing.T) {
-	_, a := pair(t, "a.example")
-	_, b := pair(t, "b.example")
+	_, a := makePair(t, "a.example")
+	_, b := makePair(t, "b.example")
 	all, err := ReadAuthorities(config.Source{Data: a + b})
 	if err != nil || len(all) != 2 {
 		t.Errorf("%d certificates, %v", len(all), err)

@@ -1,6 +1,7 @@
 package smtpd
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -20,6 +21,10 @@ type snapshot struct {
 	running      *Running
 	hostname     string
 	certificates *pki.Store
+	legacy       *tls.Certificate    // of pki.legacy.smtp, if any
+	fallback     *pki.Default        // the server-default certificate
+	monitor      *pki.Selector       // nil: the monitor names no certificate
+	faults       []error             // what refuses a reload and not a start
 	authorities  []*x509.Certificate // of pki.public
 	scripts      *script.Engine
 	queue        *queue.Settings
@@ -35,20 +40,8 @@ func compose(startup *Startup, r *Running, keys []pki.Key, host *scriptHost) (*s
 		return nil, fmt.Errorf("host name: %w", err)
 	}
 	s := &snapshot{running: r, hostname: hostname, servers: map[string]*serverSettings{}}
-	more, err := pki.ReadKeys(entries(r.PKI.Private))
-	if err != nil {
+	if err := s.composePKI(startup, keys); err != nil {
 		return nil, err
-	}
-	pairs := append(entries(startup.PKI.Private), entries(r.PKI.Private)...)
-	if s.certificates, err = pki.NewStore(append(keys, more...), pairs); err != nil {
-		return nil, err
-	}
-	for _, anchor := range r.PKI.Public {
-		all, err := pki.ReadAuthorities(anchor.Certificate)
-		if err != nil {
-			return nil, fmt.Errorf("pki.public %q: %w", anchor.ID, err)
-		}
-		s.authorities = append(s.authorities, all...)
 	}
 	if s.scripts, err = r.engine(host); err != nil {
 		return nil, err

@@ -15,7 +15,8 @@ type serverSettings struct {
 	session  *session.Settings
 	limits   server.Limits
 	implicit ImplicitTLS
-	ptr      bool // look up the names of clients
+	selector *pki.Selector // nil: no TLS
+	ptr      bool          // look up the names of clients
 }
 
 // serverSettings composes those of one server. What all of them share is filled
@@ -49,14 +50,17 @@ func (c *snapshot) serverSettings(v *Server) (*serverSettings, error) {
 	s.LMTP = v.Protocol == ProtocolLMTP
 	s.GreetDelay, s.RefuseEarly = v.Phases.Connect.GreetDelay, v.Phases.Connect.EarlyTalkers == Refuse
 	s.LineEnds, s.NULs = treatment(v.Phases.Data.LineEnds), treatment(v.Phases.Data.NULs)
-	var err error
-	if s.TLS, err = v.TLS.config(c.certificates); err != nil {
+	selector, err := c.selector(v.TLS.Certs)
+	if err != nil {
+		return nil, err
+	}
+	if s.TLS, err = v.TLS.config(selector); err != nil {
 		return nil, err
 	}
 	if s.Hooks, err = c.sessionHooks(v); err != nil {
 		return nil, err
 	}
-	return &serverSettings{session: s, limits: v.Concurrency.limits(), implicit: v.TLS.Implicit, ptr: v.Resolve.PTR}, nil
+	return &serverSettings{session: s, limits: v.Concurrency.limits(), implicit: v.TLS.Implicit, selector: selector, ptr: v.Resolve.PTR}, nil
 }
 
 func treatment(word string) smtp.Treatment {
@@ -68,19 +72,12 @@ func treatment(word string) smtp.Treatment {
 
 // config returns what Settings.TLS of a session wants: nil where no certificate
 // is configured.
-func (t *ServerTLS) config(certificates *pki.Store) (func() *tls.Config, error) {
-	if t.Certs.Cert == "" {
+func (t *ServerTLS) config(selector *pki.Selector) (func() *tls.Config, error) {
+	if selector == nil {
 		return nil, nil
 	}
-	var names []pki.Name
-	for _, n := range t.Certs.SNI {
-		names = append(names, pki.Name{Hostname: n.Hostname, ID: n.Cert})
-	}
-	get, err := certificates.ForNames(t.Certs.Cert, names)
-	if err != nil {
-		return nil, err
-	}
-	c := &tls.Config{GetCertificate: get}
+	c := &tls.Config{GetCertificate: selector.GetCertificate}
+	var err error
 	if c.MinVersion, c.MaxVersion, err = delivery.ParseProtocols(t.Protocols); err != nil {
 		return nil, err
 	}

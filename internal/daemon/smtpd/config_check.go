@@ -94,6 +94,7 @@ func checkRunning(startup *Startup, r *Running) (config.Warnings, error) {
 			c.checkTransport(fmt.Sprintf("transportgroups[%d].transports[%d]", i, j), t)
 		}
 	}
+	c.checkPKI()
 	c.checkMonitor()
 	c.checkQueues()
 	c.checkLists()

@@ -74,18 +74,6 @@ type DomainCache struct {
 	Size config.Optional[int] `yaml:"size"` // unset: as Cache.Size
 }
 
-// RunningPKI holds certificates, and trust anchors.
-type RunningPKI struct {
-	Private []KeyPair     `yaml:"private"`
-	Public  []TrustAnchor `yaml:"public"`
-}
-
-// TrustAnchor is a certificate that is trusted by name.
-type TrustAnchor struct {
-	ID          string        `yaml:"id"`
-	Certificate config.Source `yaml:"certificate"`
-}
-
 // Queues steers the queue engine.
 type Queues struct {
 	Grouping    Grouping          `yaml:"grouping"`

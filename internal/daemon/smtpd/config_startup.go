@@ -193,9 +193,22 @@ type StartupScripting struct {
 	FFI      bool   `yaml:"ffi"`
 }
 
-// StartupPKI holds the private keys, read as root.
+// StartupPKI holds the private keys, read as root, and sockets.
 type StartupPKI struct {
-	Private []KeyPair `yaml:"private"`
+	Private []KeyPair   `yaml:"private"`
+	ACME    StartupACME `yaml:"acme"`
+}
+
+// StartupACME holds the sockets that answer the challenges of authorities.
+type StartupACME struct {
+	Listeners []ChallengeListener `yaml:"listeners"`
+}
+
+// ChallengeListener is one of them.
+type ChallengeListener struct {
+	Port    uint16     `yaml:"port"`
+	Address netip.Addr `yaml:"address"` // zero: all IPv4 and IPv6 addresses
+	TLS     bool       `yaml:"tls"`
 }
 
 // KeyPair is a private key and its certificate chain. The startup file mostly

@@ -120,10 +120,14 @@ func Check(path string, files config.LoadOptions) ([]string, error) {
 	}
 	warnings = append(warnings, running.absentSources(hasAddress)...)
 	keys, err := pki.ReadKeys(entries(startup.PKI.Private))
-	if err == nil {
-		_, err = compose(startup, running, keys, new(scriptHost))
+	if err != nil {
+		return warnings.Lines(), err
 	}
-	return warnings.Lines(), err
+	s, err := compose(startup, running, keys, new(scriptHost))
+	if err != nil {
+		return warnings.Lines(), err
+	}
+	return append(warnings.Lines(), s.certificateWarnings()...), errors.Join(s.faults...)
 }
 
 // Start opens the sockets, gives up privileges, loads the running configuration
@@ -166,6 +170,9 @@ func (d *Daemon) Start(ctx context.Context) (err error) {
 	next, err := compose(d.startup, running, d.keys, d.scripts)
 	if err != nil {
 		return err
+	}
+	for _, line := range next.certificateWarnings() {
+		d.log.Warn(line)
 	}
 	return d.serve(ctx, next)
 }
@@ -210,6 +217,9 @@ func (d *Daemon) reload() (config.Warnings, error) {
 		return warnings, err
 	}
 	next, err := compose(d.startup, running, d.keys, d.scripts)
+	if err == nil {
+		err = next.unfit(d.current.Load())
+	}
 	if err == nil {
 		err = d.resolver.Configure(running.Resolver.options())
 	}

@@ -188,9 +188,12 @@ func (d *Daemon) openMonitor(ctx context.Context, inherited *daemon.Inherited) e
 
 // monitorCertificate is the one that the running configuration names for the
 // monitor.
-func (d *Daemon) monitorCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	s := d.current.Load()
-	return s.certificates.Certificate(s.running.Monitor.TLS.Certs.Cert)
+func (d *Daemon) monitorCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	s := d.current.Load().monitor
+	if s == nil {
+		return nil, nil // no certificate
+	}
+	return s.GetCertificate(hello)
 }
 
 // server makes the TLS settings of a TCP control socket; nil where none is

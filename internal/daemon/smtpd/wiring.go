@@ -119,6 +119,7 @@ func (d *Daemon) adopt(next *snapshot) {
 }
 
 func (d *Daemon) adoptLocked(next *snapshot) {
+	d.completeCertificates(next)
 	for id, s := range next.servers {
 		d.complete(id, s)
 	}
