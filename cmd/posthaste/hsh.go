@@ -19,6 +19,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/hsl/shell"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
+	"github.com/posthaste-mta/posthaste/internal/script/mail"
 )
 
 // hshFlags are those of hsh (spec operations.md 8.3).
@@ -98,7 +99,9 @@ func runHSH(c *cobra.Command, f hshFlags, args []string) error {
 }
 
 // standardLibrary returns what scripts find outside the MTA.
-func standardLibrary() *value.Library { return stdlib.New(stdlib.Options{}) }
+func standardLibrary() *value.Library {
+	return mail.New(mail.Options{}).Library(stdlib.New(stdlib.Options{}))
+}
 
 // scriptError shows an error of a script with its source line and stack, and
 // chooses the exit code.

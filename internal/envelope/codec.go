@@ -44,6 +44,8 @@ const (
 	hasQuotas
 	hasMetadata
 	hasPatch
+	hasPriority
+	hasReturn // Ret and EnvID
 )
 
 // Flags of the head.
@@ -166,6 +168,13 @@ func (r *Recipient) appendRare(b []byte, flags uint64) []byte {
 	if flags&hasPatch != 0 {
 		b = appendString(b, r.Patch)
 	}
+	if flags&hasPriority != 0 {
+		b = append(b, r.Priority)
+	}
+	if flags&hasReturn != 0 {
+		b = append(b, byte(r.Ret))
+		b = appendString(b, r.EnvID)
+	}
 	return b
 }
 
@@ -181,7 +190,9 @@ func (r *Recipient) differences(first *Recipient) uint64 {
 		bit(!r.NotBefore.Equal(first.NotBefore), hasNotBefore) |
 		bit(!slices.Equal(r.Quotas, first.Quotas), hasQuotas) |
 		bit(!maps.Equal(r.Metadata, first.Metadata), hasMetadata) |
-		bit(string(r.Patch) != string(first.Patch), hasPatch)
+		bit(string(r.Patch) != string(first.Patch), hasPatch) |
+		bit(r.Priority != first.Priority, hasPriority) |
+		bit(r.Ret != first.Ret || r.EnvID != first.EnvID, hasReturn)
 }
 
 // Append appends the binary form of s to b: a version byte and the fields of

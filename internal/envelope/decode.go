@@ -232,6 +232,13 @@ func (r *reader) rare(v *Recipient, flags uint64) {
 	if flags&hasPatch != 0 {
 		v.Patch = append([]byte(nil), r.bytes()...)
 	}
+	if flags&hasPriority != 0 {
+		v.Priority = r.byte()
+	}
+	if flags&hasReturn != 0 {
+		v.Ret = Ret(r.upTo(uint64(RetHeaders)))
+		v.EnvID = r.string()
+	}
 }
 
 // reader takes fields off a section. A field that is damaged sets bad and reads

@@ -60,6 +60,9 @@ type Recipient struct {
 	Hold      bool
 	NotBefore time.Time // zero: at once
 	Patch     []byte    // edits over the stored bytes; nil: none
+	Priority  uint8     // 1 high; that of the message if it is higher
+	Ret       Ret       // replaces that of the message unless unset
+	EnvID     string    // replaces that of the message unless empty
 }
 
 // State is what has become of one recipient so far.

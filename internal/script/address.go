@@ -5,34 +5,15 @@ import (
 
 	"github.com/posthaste-mta/posthaste/internal/address"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
+	"github.com/posthaste-mta/posthaste/internal/script/mail"
 	"github.com/posthaste-mta/posthaste/internal/smtp"
 )
 
-// addressType is how scripts give addresses: "local@domain" ("" or "<>" is the
-// null sender), or an array with localpart and domain (spec hsl-phases.md 1.4).
-const addressType = value.StringType | value.ArrayType
+// addressType is how scripts give addresses.
+const addressType = mail.AddressType
 
 // parseAddress reads an address argument.
-func parseAddress(v value.Value) (address.Address, error) {
-	if v.IsArray() {
-		a := v.Array()
-		local, _ := a.GetString("localpart")
-		domain, _ := a.GetString("domain")
-		if !local.IsString() || !domain.IsString() {
-			return address.Address{}, value.Errorf("an address needs localpart and domain as strings")
-		}
-		return address.Address{Local: local.Str(), Domain: domain.Str()}, nil
-	}
-	text := v.Text()
-	if text == "" || text == "<>" {
-		return address.Address{}, nil
-	}
-	a, err := address.Parse(text)
-	if err != nil {
-		return a, value.Errorf("%q is not an address: %v", text, err)
-	}
-	return a, nil
-}
+func parseAddress(v value.Value) (address.Address, error) { return mail.ParseAddress(v) }
 
 // addressValue is an address as scripts see it, in its own spelling.
 func addressValue(a address.Address) value.Value {

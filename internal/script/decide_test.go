@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -44,7 +45,7 @@ func decide(ctx context.Context, s *Session, phase session.Phase) string {
 		}
 		return common(v.Verdict) + " recipient=" + v.Recipient.String() + word(v.Transport != "", "transport="+v.Transport)
 	case session.PhaseEndOfData:
-		return common(s.EndOfData(ctx, c, tx, session.NewMail(tx, nil, nil)))
+		return common(s.EndOfData(ctx, c, tx, session.NewMail(tx, bytes.NewReader(nil), nil)))
 	}
 	s.Disconnect(ctx, c, session.Closing{Local: true, Reply: smtp.NewReply(221, smtp.EnhancedCode{}, "bye"), State: "QUIT"})
 	return ""

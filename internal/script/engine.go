@@ -25,6 +25,7 @@ import (
 
 	"github.com/posthaste-mta/posthaste/internal/hsl"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
+	"github.com/posthaste-mta/posthaste/internal/script/mail"
 	"github.com/posthaste-mta/posthaste/internal/session"
 )
 
@@ -42,6 +43,7 @@ type Source struct {
 type Options struct {
 	Source  Source
 	Library *value.Library // what scripts find in every phase
+	Mail    *mail.Kit      // the classes of messages; nil: those that need nothing
 	Process *value.Process // shared memory and cache; survives reloads
 	Limits  value.Limits
 	Events  Events
@@ -72,6 +74,10 @@ type Program struct {
 
 // New compiles all scripts. The error names every mistake of every script.
 func New(o Options) (*Engine, error) {
+	if o.Mail == nil {
+		o.Mail = mail.New(mail.Options{})
+	}
+	o.Library = o.Mail.Library(o.Library)
 	e := &Engine{options: o, programs: map[string]map[string]*Program{}}
 	var errs []error
 	add := func(phase, id, text string) {
@@ -188,7 +194,7 @@ var declarations = map[string]value.Declarations{
 	session.PhaseAuth.String():       {Builtins: authBuiltins, Variables: sessionVariables},
 	session.PhaseMailFrom.String():   {Builtins: mailBuiltins, Variables: sessionVariables},
 	session.PhaseRcptTo.String():     {Builtins: rcptBuiltins, Variables: sessionVariables},
-	session.PhaseEndOfData.String():  {Builtins: eodBuiltins, Variables: sessionVariables, Classes: []*value.Class{eodMailClass}},
+	session.PhaseEndOfData.String():  {Builtins: eodBuiltins, Variables: sessionVariables, Classes: []*value.Class{mail.EODClass}},
 	session.PhaseDisconnect.String(): {Builtins: disconnectBuiltins, Variables: sessionVariables},
 	predelivery:                      {Builtins: predeliveryBuiltins, Variables: queueVariables(false)},
 	postdelivery:                     {Builtins: postdeliveryBuiltins, Variables: queueVariables(true)},

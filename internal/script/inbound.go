@@ -5,6 +5,7 @@ import (
 
 	"github.com/posthaste-mta/posthaste/internal/address"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
+	"github.com/posthaste-mta/posthaste/internal/script/mail"
 	"github.com/posthaste-mta/posthaste/internal/session"
 	"github.com/posthaste-mta/posthaste/internal/smtp"
 )
@@ -149,12 +150,12 @@ var rcptBuiltins = []*value.Builtin{
 	deferBuiltin(func(v session.Verdict) any { return session.RcptVerdict{Verdict: v} }),
 }
 
-var eodBuiltins = []*value.Builtin{
+var eodBuiltins = append([]*value.Builtin{
 	accepting("Accept", "Takes the message, with everything that was queued.", []value.Option{reasonOption, codesOption},
 		func(o value.Options) (any, error) { return accepted(o), nil }),
 	rejectBuiltin(func(v session.Verdict) any { return v }),
 	deferBuiltin(func(v session.Verdict) any { return v }),
-}
+}, mail.EODFunctions()...)
 
 var disconnectBuiltins = []*value.Builtin{
 	accepting("Pass", "Has nothing to decide.", nil, func(value.Options) (any, error) { return nil, nil }),

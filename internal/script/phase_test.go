@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -148,7 +149,7 @@ func TestEntries(t *testing.T) {
 		if ($id["queue"] != 1) throw 1;
 		Accept();`)
 	tx := transaction()
-	m := session.NewMail(tx, nil, nil)
+	m := session.NewMail(tx, bytes.NewReader(nil), nil)
 	if v := s.EndOfData(t.Context(), client(), tx, m); v.Action != session.Accept {
 		t.Fatalf("verdict %+v", v)
 	}

@@ -14,11 +14,14 @@ type Server struct {
 	Hooks map[session.Phase]string // ids by phase; a phase that is absent has none
 	// RecipientDomains are scripts of rcptto by domain or "*.domain".
 	RecipientDomains map[string]string
+	// FlatMail leaves the parts of messages unopened, so that scripts see a
+	// message without parts (spec config.md 3.1, phases.data.multipart).
+	FlatMail bool
 }
 
 // Session returns the hooks of a server. The error names ids without a script.
 func (e *Engine) Session(v Server) (*Session, error) {
-	s := &Session{engine: e, server: v.ID}
+	s := &Session{engine: e, server: v.ID, flat: v.FlatMail}
 	var errs []error
 	find := func(phase session.Phase, id string) *Program {
 		p := e.Program(phase.String(), id)

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
+	"github.com/posthaste-mta/posthaste/internal/script/mail"
 	"github.com/posthaste-mta/posthaste/internal/session"
 )
 
@@ -17,6 +18,8 @@ type Session struct {
 	scripts [session.PhaseDisconnect + 1]*Program
 	// byDomain are scripts of rcptto for single recipient domains.
 	byDomain *domains
+	// flat leaves the parts of messages unopened.
+	flat bool
 }
 
 var _ session.Hooks = (*Session)(nil)
@@ -28,7 +31,15 @@ func (s *Session) Phases() session.Phases { return s.phases }
 type sessionHost struct {
 	connection  *session.Connection
 	transaction *session.Transaction
-	mail        *session.Mail
+	mail        *received // at the end of data; nil elsewhere
+}
+
+// CurrentMail implements mail.Current.
+func (h *sessionHost) CurrentMail() *mail.Message {
+	if h.mail == nil {
+		return nil
+	}
+	return h.mail.message()
 }
 
 // cell carries $context from hook to hook of a connection.
@@ -124,8 +135,10 @@ func (s *Session) RcptTo(ctx context.Context, c *session.Connection, t *session.
 // EndOfData implements session.Hooks. A script that does not decide has
 // deferred, and what it queued is dropped.
 func (s *Session) EndOfData(ctx context.Context, c *session.Connection, t *session.Transaction, m *session.Mail) session.Verdict {
-	out, ok := s.decide(ctx, s.scripts[session.PhaseEndOfData], c, &sessionHost{transaction: t, mail: m},
-		func() value.Value { return record("mail", s.engine.mailValue(m)) })
+	mail := &received{kit: s.engine.options.Mail, transaction: t, mail: m, flat: s.flat}
+	defer mail.close()
+	out, ok := s.decide(ctx, s.scripts[session.PhaseEndOfData], c, &sessionHost{transaction: t, mail: mail},
+		func() value.Value { return record("mail", mail.message().Value()) })
 	return verdict(out, ok, deferred, deferred)
 }
 

@@ -12,6 +12,10 @@ import (
 // which may be empty.
 func (p *Part) HasBody() bool { return p.bodyStart > p.headerEnd }
 
+// HeaderSize returns the bytes of the header as it came, without the empty line
+// behind it.
+func (p *Part) HeaderSize() int64 { return p.headerEnd - p.start }
+
 // BodySize returns the bytes of the body as it came.
 func (p *Part) BodySize() int64 { return max(0, p.end-p.bodyStart) }
 

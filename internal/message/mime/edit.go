@@ -91,6 +91,12 @@ func (m *Message) Edits() int {
 	return m.last.count
 }
 
+// Revision is a state of the edits. Equal ones stand for the same edits.
+type Revision struct{ last *change }
+
+// Revision returns the present state, to tell later whether it is the same.
+func (m *Message) Revision() Revision { return Revision{m.last} }
+
 // Reset drops all edits and returns how many there were.
 func (m *Message) Reset() int {
 	n := m.Edits()

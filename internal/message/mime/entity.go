@@ -42,11 +42,15 @@ func (p *Part) Entity() (content io.WriterTo, size int64, err error) {
 
 var _ io.WriterTo = (*patch.View)(nil)
 
-// flatten returns the bytes of an entity.
+// flatten returns the bytes of an entity. Content that has them at hand, in a
+// method Bytes, is not copied.
 func flatten(x Entity) ([]byte, error) {
 	content, size, err := x.Entity()
 	if err != nil {
 		return nil, err
+	}
+	if finished, ok := content.(interface{ Bytes() []byte }); ok {
+		return finished.Bytes(), nil
 	}
 	b := bytes.NewBuffer(make([]byte, 0, size))
 	if _, err := content.WriteTo(b); err != nil {

@@ -44,6 +44,8 @@ type Limits struct {
 	Fields int // of each header that are seen (10,000)
 	Depth  int // multiparts within each other (32)
 	Parts  int // parts of the whole message (10,000)
+	// Flat leaves multiparts unopened: no part has parts.
+	Flat bool
 }
 
 func (l Limits) orDefault() Limits {

@@ -149,6 +149,10 @@ func (m *Message) scan() {
 		return
 	}
 	m.scanned = true
+	if m.limits.Flat {
+		m.root.closeAt = -1
+		return
+	}
 	s := newScanner(m)
 	s.enter(m.root)
 	for at := m.root.bodyStart; len(s.open) > 0; {

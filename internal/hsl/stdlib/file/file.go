@@ -200,3 +200,51 @@ func (f *File) result(text string, err error) (value.Value, error) {
 	}
 	return value.String(text), nil
 }
+
+// Original gives access to any place of the file, wherever the script stands,
+// for builtins that take a File and read it later. Reading fails once the file
+// is closed.
+func (f *File) Original() (*Original, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at := f.at
+	if err := f.seek(0, io.SeekEnd); err != nil {
+		return nil, err
+	}
+	size := f.at
+	return &Original{f, size}, f.seek(at, io.SeekStart)
+}
+
+// Original is a File that is read at any place.
+type Original struct {
+	file *File
+	size int64
+}
+
+// Size returns the size that the file had.
+func (o *Original) Size() int64 { return o.size }
+
+// ReadAt implements io.ReaderAt. It leaves the position of the script alone.
+func (o *Original) ReadAt(b []byte, off int64) (n int, err error) {
+	f := o.file
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.content == nil {
+		return 0, errClosed
+	}
+	if direct, ok := f.content.(io.ReaderAt); ok {
+		return direct.ReadAt(b, off)
+	}
+	at := f.at
+	if err := f.seek(off, io.SeekStart); err != nil {
+		return 0, err
+	}
+	n, err = io.ReadFull(f.content, b)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
+	if back := f.seek(at, io.SeekStart); err == nil {
+		err = back
+	}
+	return n, err
+}
