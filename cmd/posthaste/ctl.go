@@ -9,3 +9,7 @@ import (
 func newCtlCommand() *cobra.Command {
 	return ctl.New(ctl.Options{Version: version(), Code: withCode})
 }
+
+func newTopCommand() *cobra.Command {
+	return ctl.NewTop(ctl.Options{Version: version(), Code: withCode})
+}

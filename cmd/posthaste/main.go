@@ -26,6 +26,7 @@ var programs = []program{
 	{"up", nil, newUpCommand},
 	{"smtpd", nil, newSMTPDCommand},
 	{"ctl", []string{"halonctl", "phctl"}, newCtlCommand},
+	{"top", []string{"halontop", "phtop"}, newTopCommand},
 	{"config", []string{"halonconfig", "phconfig"}, newConfigCommand},
 	{"hsh", nil, newHSHCommand},
 	{"hsl-lint", nil, newHSLLintCommand},
