@@ -19,6 +19,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/hsl/shell"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
+	"github.com/posthaste-mta/posthaste/internal/script/extra"
 	"github.com/posthaste-mta/posthaste/internal/script/mail"
 )
 
@@ -160,11 +161,11 @@ func checkSyntax(c *cobra.Command, args []string) error {
 func (f *scriptFlags) files(stdin io.Reader) (*shell.Files, error) {
 	if f.tree != "" {
 		found, err := readTree(f.tree)
-		return &shell.Files{Root: f.root, Configuration: func() (shell.Configuration, error) { return found, nil }}, err
+		return &shell.Files{Root: f.root, Modules: extra.New(extra.Options{}), Configuration: func() (shell.Configuration, error) { return found, nil }}, err
 	}
 	loading := config.LoadOptions{EnvSubstitution: f.env}
 	if f.startup == "" && f.app == "" {
-		return &shell.Files{Root: f.root, Configuration: func() (shell.Configuration, error) {
+		return &shell.Files{Root: f.root, Modules: extra.New(extra.Options{}), Configuration: func() (shell.Configuration, error) {
 			found, err := readConfiguration("", "", loading)
 			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 				return shell.Configuration{}, nil
@@ -185,7 +186,7 @@ func (f *scriptFlags) files(stdin io.Reader) (*shell.Files, error) {
 		}
 	}
 	found, err := readConfiguration(startup, f.app, loading)
-	return &shell.Files{Root: f.root, Configuration: func() (shell.Configuration, error) { return found, nil }}, err
+	return &shell.Files{Root: f.root, Modules: extra.New(extra.Options{}), Configuration: func() (shell.Configuration, error) { return found, nil }}, err
 }
 
 // readTree returns the files of a folder as those of a configuration.

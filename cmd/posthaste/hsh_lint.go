@@ -10,9 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/posthaste-mta/posthaste/internal/hsl/lint"
+	"github.com/posthaste-mta/posthaste/internal/hsl/resolve"
 	"github.com/posthaste-mta/posthaste/internal/hsl/shell"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/script"
+	"github.com/posthaste-mta/posthaste/internal/script/extra"
 )
 
 type lintFlags struct {
@@ -163,7 +165,7 @@ func lintDocument(c *cobra.Command) error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	fine, err := d.Check(c.ErrOrStderr(), libraryOf(d.Phase, standardLibrary()), script.Files(contents))
+	fine, err := d.Check(c.ErrOrStderr(), libraryOf(d.Phase, standardLibrary()), resolve.AddOns{Modules: extra.New(extra.Options{}), Files: script.Files(contents)})
 	if err != nil {
 		return withCode(exitUsage, err)
 	}

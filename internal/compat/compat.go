@@ -91,7 +91,7 @@ var chapters = []struct {
 		"config-clusterd", "config-policyd", "config-policyd-app", "config-plugins",
 	}},
 	{"Monitoring", []string{"metrics", "monitor"}},
-	{"Scripts", []string{"hsl-keywords", "hsl-variables", "hsl-phases", "hsl-functions", "hsl-classes"}},
+	{"Scripts", []string{"hsl-keywords", "hsl-variables", "hsl-phases", "hsl-functions", "hsl-classes", "hsl-modules"}},
 	{"Regression list", []string{"regressions"}},
 }
 

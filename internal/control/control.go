@@ -40,6 +40,16 @@ type Parts struct {
 	Resolver Resolver
 	Process  Process
 	Log      Log
+	Plugins  Plugins
+}
+
+// Plugins are parts with commands of their own.
+type Plugins interface {
+	// IDs returns those of all plug-ins.
+	IDs() []string
+	// Command has a plug-in obey the words that an operator gives, and returns
+	// what to print.
+	Command(ctx context.Context, id string, args []string) (string, error)
 }
 
 // Queue is what operators do with the queue. *queue.Queue does it.

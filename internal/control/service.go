@@ -23,6 +23,7 @@ type services struct {
 	config   *configService
 	resolver *resolverService
 	process  *processService
+	plugin   *pluginService
 }
 
 func newServices(p *Parts) *services {
@@ -35,6 +36,9 @@ func newServices(p *Parts) *services {
 	}
 	if p.Resolver != nil {
 		s.resolver = &resolverService{p.Resolver}
+	}
+	if p.Plugins != nil {
+		s.plugin = &pluginService{p.Plugins}
 	}
 	return s
 }
@@ -52,6 +56,9 @@ func (s *services) mux(a *audit) *http.ServeMux {
 	}
 	if s.resolver != nil {
 		mux.Handle(pb.NewResolverServiceHandler(s.resolver, options...))
+	}
+	if s.plugin != nil {
+		mux.Handle(pb.NewPluginServiceHandler(s.plugin, options...))
 	}
 	return mux
 }

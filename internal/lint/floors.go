@@ -24,7 +24,7 @@ var floors = []floor{
 	{"delivery", []string{"internal/delivery", "internal/spool", "internal/track"}},
 	{"standard", []string{
 		"internal/envelope", "internal/dlp", "internal/spf", "internal/dkim", "internal/dmarc", "internal/arc",
-		"internal/authres", "internal/mtasts", "internal/dane", "internal/tlsrpt", "internal/sasl", "internal/proxyproto", "internal/pki",
+		"internal/authres", "internal/plugin", "internal/milter", "internal/mtasts", "internal/dane", "internal/tlsrpt", "internal/sasl", "internal/proxyproto", "internal/pki",
 	}},
 	{"wire", []string{"internal/smtp", "internal/message", "internal/dns", "internal/policy"}},
 	{"cellar", []string{"internal/address", "internal/vfs", "internal/rate", "internal/metric", "internal/config"}},

@@ -24,6 +24,7 @@ import (
 	"slices"
 
 	"github.com/posthaste-mta/posthaste/internal/hsl"
+	"github.com/posthaste-mta/posthaste/internal/hsl/resolve"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/script/mail"
 	"github.com/posthaste-mta/posthaste/internal/session"
@@ -42,9 +43,10 @@ type Source struct {
 // Options are what an Engine is built from.
 type Options struct {
 	Source  Source
-	Library *value.Library // what scripts find in every phase
-	Mail    *mail.Kit      // the classes of messages; nil: those that need nothing
-	Process *value.Process // shared memory and cache; survives reloads
+	Library *value.Library  // what scripts find in every phase
+	Mail    *mail.Kit       // the classes of messages; nil: those that need nothing
+	Modules resolve.Modules // what extras:// names; nil: there are none
+	Process *value.Process  // shared memory and cache; survives reloads
 	Limits  value.Limits
 	Events  Events
 }
@@ -115,7 +117,7 @@ func (e *Engine) compile(phase, id, text string) (*Program, error) {
 		return nil, fmt.Errorf("script: there is no phase %q", phase)
 	}
 	name := phase + "/" + id + ".hsl"
-	p, err := hsl.Compile(name, text, hsl.Options{Library: lib, Loader: e.options.Source.Files})
+	p, err := hsl.Compile(name, text, hsl.Options{Library: lib, Loader: resolve.AddOns{Modules: e.options.Modules, Files: e.options.Source.Files}})
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func New(o Options) *cobra.Command {
 	s.flags(root)
 	root.AddCommand(
 		queueCommand(s), configCommand(s), resolverCommand(s),
-		processCommand(s), processStatsCommand(s, "process-stats"), logCommand(s), versionCommand(o.Version),
+		processCommand(s), processStatsCommand(s, "process-stats"), pluginCommand(s), logCommand(s), versionCommand(o.Version),
 	)
 	finish(root, o.Code)
 	return root

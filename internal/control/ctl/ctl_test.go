@@ -151,6 +151,8 @@ func TestGolden(t *testing.T) {
 			"resolver clear", "resolver clear example.test", "resolver clear --json",
 			"process stats", "process-stats", "process stats --json", "process-stats --openmetrics", "process-stats --json-request",
 			"log level", "log level DEBUG", "log level nonsense", "log level --json",
+			"plugin list", "plugin list --json", "plugin command echo a b", "plugin command echo --json x", "plugin command echo --json-request x",
+			"plugin command other", "plugin command",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,6 +25,7 @@ type snapshot struct {
 	fallback     *pki.Default        // the server-default certificate
 	monitor      *pki.Selector       // nil: the monitor names no certificate
 	faults       []error             // what refuses a reload and not a start
+	plugins      func()              // puts the running settings of plug-ins in force
 	authorities  []*x509.Certificate // of pki.public
 	scripts      *script.Engine
 	queue        *queue.Settings
@@ -41,6 +42,9 @@ func compose(startup *Startup, r *Running, keys []pki.Key, host *scriptHost) (*s
 	}
 	s := &snapshot{running: r, hostname: hostname, servers: map[string]*serverSettings{}}
 	if err := s.composePKI(startup, keys); err != nil {
+		return nil, err
+	}
+	if s.plugins, err = r.preparePlugins(host.plugins); err != nil {
 		return nil, err
 	}
 	if s.scripts, err = r.engine(host); err != nil {

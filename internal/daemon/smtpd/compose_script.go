@@ -12,12 +12,14 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/pki"
 	"github.com/posthaste-mta/posthaste/internal/queue"
 	"github.com/posthaste-mta/posthaste/internal/script"
+	"github.com/posthaste-mta/posthaste/internal/script/extra"
 	"github.com/posthaste-mta/posthaste/internal/session"
 )
 
 // scriptHost is what scripts share and what survives a reload.
 type scriptHost struct {
 	process *value.Process
+	plugins *extra.Plugins
 	events  script.Events
 	load    func(*queue.View) error
 }
@@ -49,7 +51,8 @@ func (r *Running) engine(host *scriptHost) (*script.Engine, error) {
 	}
 	return script.New(script.Options{
 		Source: source, Library: stdlib.New(stdlib.Options{}), Process: host.process,
-		Limits: scriptLimits, Events: host.events,
+		Modules: extra.New(extra.Options{Plugins: host.plugins}),
+		Limits:  scriptLimits, Events: host.events,
 	})
 }
 

@@ -119,11 +119,17 @@ func Check(path string, files config.LoadOptions) ([]string, error) {
 		return warnings.Lines(), err
 	}
 	warnings = append(warnings, running.absentSources(hasAddress)...)
+	host := new(scriptHost)
+	host.plugins, more, err = startup.newPlugins()
+	warnings = append(warnings, more...)
+	if err != nil {
+		return warnings.Lines(), err
+	}
 	keys, err := pki.ReadKeys(entries(startup.PKI.Private))
 	if err != nil {
 		return warnings.Lines(), err
 	}
-	s, err := compose(startup, running, keys, new(scriptHost))
+	s, err := compose(startup, running, keys, host)
 	if err != nil {
 		return warnings.Lines(), err
 	}
@@ -160,6 +166,9 @@ func (d *Daemon) Start(ctx context.Context) (err error) {
 		return err
 	}
 	if err := d.startup.Environment.settle(); err != nil {
+		return err
+	}
+	if err := d.startPlugins(ctx); err != nil {
 		return err
 	}
 	running, warnings, err := LoadRunning(d.startup, d.options.Files)
@@ -233,9 +242,9 @@ func (d *Daemon) reload() (config.Warnings, error) {
 	return warnings, nil
 }
 
-// Reopen has nothing to do: neither standard error nor the system log is a file
-// of ours.
-func (d *Daemon) Reopen() error { return nil }
+// Reopen has plug-ins open their log files anew. Neither standard error nor the
+// system log is a file of ours.
+func (d *Daemon) Reopen() error { return d.scripts.plugins.Reopen() }
 
 // Failed yields the error that ends the process from within.
 func (d *Daemon) Failed() <-chan error { return d.failed }
@@ -257,6 +266,9 @@ func (d *Daemon) Stop(ctx context.Context) error {
 	defer cancel()
 	d.stopServers(ctx)
 	if err := d.queue.Stop(ctx); err != nil {
+		d.log.Warn(err.Error())
+	}
+	if err := d.scripts.plugins.Close(ctx); err != nil {
 		d.log.Warn(err.Error())
 	}
 	d.courier.Stop()
@@ -296,6 +308,19 @@ func (d *Daemon) close() {
 		f()
 	}
 	d.undo = nil
+}
+
+// startPlugins makes and starts the plug-ins, as the user that the process runs
+// as from here on, who opens their files again later.
+func (d *Daemon) startPlugins(ctx context.Context) error {
+	plugins, warnings, err := d.startup.newPlugins()
+	if err != nil {
+		return err
+	}
+	d.warn(warnings)
+	d.scripts.plugins = plugins
+	d.undo = append(d.undo, func() { _ = plugins.Close(context.Background()) })
+	return plugins.Start(ctx)
 }
 
 func (d *Daemon) warn(warnings config.Warnings) {

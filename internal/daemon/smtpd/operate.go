@@ -15,7 +15,7 @@ import (
 func (d *Daemon) parts() control.Parts {
 	return control.Parts{
 		Queue: d.queue, Config: configuration{d}, Resolver: resolver{d.courier, d.resolver},
-		Process: process{&d.registry}, Log: logging{d.log},
+		Process: process{&d.registry}, Log: logging{d.log}, Plugins: commands{d.scripts.plugins},
 	}
 }
 

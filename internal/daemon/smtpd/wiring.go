@@ -123,6 +123,7 @@ func (d *Daemon) adoptLocked(next *snapshot) {
 	for id, s := range next.servers {
 		d.complete(id, s)
 	}
+	next.plugins()
 	d.current.Store(next)
 	d.courier.Configure(next.courierOptions(d.startup))
 	d.queue.Reload(next.queue)

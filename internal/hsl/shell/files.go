@@ -25,6 +25,7 @@ type Configuration struct {
 //	                 that, a file beside it
 //	./name, ../name  relative to the file that says so, in the same store
 //	file://name      a file below Root
+//	extras://name    a module of the program
 //
 // A path without extension may be a folder with a file main.hsl, or leave out
 // the extension .hsl. Whoever starts a script on disk could read everything that
@@ -33,6 +34,8 @@ type Configuration struct {
 type Files struct {
 	// Root is the folder of file:// paths; "": that of the configuration.
 	Root string
+	// Modules are what extras:// names; nil: there are none.
+	Modules resolve.Modules
 	// Configuration reads a configuration, when a script first asks for what it
 	// says; nil: there is none.
 	Configuration func() (Configuration, error)
@@ -57,7 +60,7 @@ var errMissing = errors.New("no such file")
 func (f *Files) Load(name, from string) (*resolve.File, error) {
 	switch {
 	case strings.HasPrefix(name, addOnPrefix):
-		return nil, errors.New("there are no add-on modules")
+		return resolve.AddOns{Modules: f.Modules}.Load(name, from)
 	case strings.HasPrefix(name, rootPrefix):
 		return f.below(strings.TrimPrefix(name, rootPrefix))
 	case strings.HasPrefix(name, configuredPrefix):

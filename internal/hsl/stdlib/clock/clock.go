@@ -35,7 +35,7 @@ func Builtins() []*value.Builtin {
 			}),
 		declare.Function("sleep(number seconds) number",
 			"Waits that long, fractions included, and returns the seconds that went by.",
-			`echo sleep(0.001) >= 0.001; // true`, sleep),
+			`echo sleep(0.001) >= 0.001; // true`, Sleep),
 		declare.Function("strftime(string format, [number time], [array options]) string",
 			"Returns a time, now unless it is given, by a format as of strftime(3). The result is cut at 100 bytes.",
 			`echo strftime("%Y-%m-%dT%H:%M:%SZ", 86400, ["local" => false]); // 1970-01-02T00:00:00Z`, timeText, local),
@@ -65,7 +65,8 @@ func upTime(*value.Call) (value.Value, error) { return value.Number(sinceBoot().
 // longestSleep is about a century: longer ones do not fit into a Duration.
 const longestSleep = 3e9
 
-func sleep(c *value.Call) (value.Value, error) {
+// Sleep is the function sleep, for modules that have it by another name.
+func Sleep(c *value.Call) (value.Value, error) {
 	want := c.Num(0)
 	if want != want || want < 0 {
 		return value.None, declare.Unwanted(c, 0, "a number of seconds that is not below 0")
