@@ -37,6 +37,10 @@ const (
 	testenv  = "internal/testenv"
 )
 
+// patterns is a room of the language that anybody may use: it matches PCRE and
+// knows nothing of scripts.
+const patterns = "internal/hsl/regex"
+
 // languageMay lists what the language may import of ours besides itself.
 var languageMay = []string{"internal/metric"}
 
@@ -77,6 +81,8 @@ func mayImport(from, to string) string {
 			return ""
 		}
 		return "the language knows nothing of mail"
+	case to == patterns:
+		return ""
 	case inRoom(to, language):
 		return mayImportLanguage(from)
 	}

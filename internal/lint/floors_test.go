@@ -54,6 +54,8 @@ func TestMayImport(t *testing.T) {
 		{"internal/queue", "internal/hsl", false},
 		{"internal/session", "internal/testenv", false},
 		{"internal/queue", "internal/lint", false},
+		{"internal/policy", "internal/hsl/regex", true},
+		{"internal/policy", "internal/hsl/value", false},
 	} {
 		if why := mayImport(tt.from, tt.to); (why == "") != tt.ok {
 			t.Errorf("mayImport(%s, %s) = %q, want allowed = %v", tt.from, tt.to, why, tt.ok)
