@@ -46,7 +46,7 @@ generate: $(TOOLBIN)/buf $(TOOLBIN)/protoc-gen-go $(TOOLBIN)/protoc-gen-connect-
 docs: ## write the generated pages under docs/ again
 	$(GO) test ./internal/config ./internal/control/ctl ./internal/compat ./internal/lint -update
 
-bench: build ## measure against Postfix; PART=intake, relay, … runs one part
+bench: build ## measure against Postfix; PART=intake, relay, hsl, … runs one part
 	@scripts/deps.sh
 	$(GO) run ./bench -posthaste bin/posthaste -part $(PART) $(ARGS)
 

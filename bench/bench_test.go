@@ -67,3 +67,27 @@ func TestRatioPairsRounds(t *testing.T) {
 		t.Errorf("ratio = %v, want the median of 2, 3 and 1", got)
 	}
 }
+
+// TestScripts: every program is there in HSL and PHP, and ratios are of what was
+// measured.
+func TestScripts(t *testing.T) {
+	dir := t.TempDir()
+	if err := writeScripts(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(scriptNames, "empty") {
+		for _, extension := range []string{".hsl", ".php"} {
+			if _, err := os.Stat(filepath.Join(dir, name+extension)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	got := scriptTable(map[string]scriptTimes{
+		"calls": {"HSL": 3e6, "PHP": 2e6, "Lua": 6e6}, "loops": {"HSL": 4e6, "PHP": 2e6},
+	})
+	for _, want := range []string{"| calls | 3 | 2 | 6 | **1.50** | 0.50 |\n", "| loops | 4 | 2 | – | **2.00** | – |\n", "| median | | | | **1.75** | 0.50 |\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
