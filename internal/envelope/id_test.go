@@ -34,7 +34,7 @@ func TestNewTimeIDCarriesTheTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := uuid.UUID(NewTimeID())
-	if id.Time() <= before || id.Time() > before+1e7 {
+	if id.Time() < before || id.Time() > before+1e7 {
 		t.Errorf("id of %d, clock stood at %d", id.Time(), before)
 	}
 	if id.NodeID()[0]&1 == 0 {
