@@ -6,20 +6,25 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/posthaste-mta/posthaste/internal/config"
 	"github.com/posthaste-mta/posthaste/internal/daemon/smtpd"
+	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/hsl"
 	"github.com/posthaste-mta/posthaste/internal/hsl/shell"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/engine"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/script/extra"
+	"github.com/posthaste-mta/posthaste/internal/script/lookup"
 	"github.com/posthaste-mta/posthaste/internal/script/mail"
 )
 
@@ -38,6 +43,8 @@ type scriptFlags struct {
 	root    string
 	tree    string
 	env     bool
+
+	resolver func() (dns.Options, error) // how to ask the DNS; set by files
 }
 
 func (f *scriptFlags) declare(c *cobra.Command) {
@@ -86,7 +93,7 @@ func runHSH(c *cobra.Command, f hshFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	o := shell.Options{Library: standardLibrary(), Loader: files, Output: c.OutOrStdout(), Raw: f.binary}
+	o := shell.Options{Library: f.library(files), Loader: files, Output: c.OutOrStdout(), Raw: f.binary}
 	if len(args) == 0 && isTerminal(c.InOrStdin()) {
 		return converse(c, o)
 	}
@@ -99,9 +106,37 @@ func runHSH(c *cobra.Command, f hshFlags, args []string) error {
 	return scriptError(shell.Script(ctx, name, text, args[min(1, len(args)):], o))
 }
 
-// standardLibrary returns what scripts find outside the MTA.
+// standardLibrary returns what scripts find outside the MTA. What is looked up
+// in it is answered by the system's resolvers; it is for checking scripts.
 func standardLibrary() *value.Library {
-	return mail.New(mail.Options{}).Library(stdlib.New(stdlib.Options{}))
+	f := scriptFlags{resolver: func() (dns.Options, error) { return dns.Options{}, nil }}
+	return f.library(nil)
+}
+
+// library returns what scripts find that run with these flags.
+func (f *scriptFlags) library(files *shell.Files) *value.Library {
+	names := lookup.New(sync.OnceValue(f.newResolver))
+	o := stdlib.Options{Resolver: names, Engine: engine.Options{Sender: names}}
+	if files != nil {
+		o.Files = files
+	}
+	return mail.New(mail.Options{Resolver: names}).Library(stdlib.New(o))
+}
+
+// newResolver makes the resolver when a script first asks the DNS: that of the
+// configuration, or the system's if it cannot be read, which the script is not
+// about. It lives as long as the program.
+func (f *scriptFlags) newResolver() *dns.Resolver {
+	o, err := f.resolver()
+	if err != nil {
+		o = dns.Options{}
+	}
+	r, err := dns.New(o)
+	if err != nil {
+		// Without resolv.conf there is still the one on loopback.
+		r, _ = dns.New(dns.Options{Servers: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:53")}})
+	}
+	return r
 }
 
 // scriptError shows an error of a script with its source line and stack, and
@@ -161,17 +196,17 @@ func checkSyntax(c *cobra.Command, args []string) error {
 func (f *scriptFlags) files(stdin io.Reader) (*shell.Files, error) {
 	if f.tree != "" {
 		found, err := readTree(f.tree)
-		return &shell.Files{Root: f.root, Modules: extra.New(extra.Options{}), Configuration: func() (shell.Configuration, error) { return found, nil }}, err
+		return f.filesOf(func() (configuration, error) { return found, nil }), err
 	}
 	loading := config.LoadOptions{EnvSubstitution: f.env}
 	if f.startup == "" && f.app == "" {
-		return &shell.Files{Root: f.root, Modules: extra.New(extra.Options{}), Configuration: func() (shell.Configuration, error) {
+		return f.filesOf(sync.OnceValues(func() (configuration, error) {
 			found, err := readConfiguration("", "", loading)
 			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-				return shell.Configuration{}, nil
+				return configuration{}, nil
 			}
 			return found, err
-		}}, nil
+		})), nil
 	}
 	startup := f.startup
 	if startup == "" {
@@ -186,12 +221,30 @@ func (f *scriptFlags) files(stdin io.Reader) (*shell.Files, error) {
 		}
 	}
 	found, err := readConfiguration(startup, f.app, loading)
-	return &shell.Files{Root: f.root, Modules: extra.New(extra.Options{}), Configuration: func() (shell.Configuration, error) { return found, nil }}, err
+	return f.filesOf(func() (configuration, error) { return found, nil }), err
+}
+
+// configuration is what a configuration says of scripts, and of the DNS.
+type configuration struct {
+	shell.Configuration
+	resolver dns.Options
+}
+
+// filesOf returns the files of a configuration that may be read later.
+func (f *scriptFlags) filesOf(read func() (configuration, error)) *shell.Files {
+	f.resolver = func() (dns.Options, error) {
+		found, err := read()
+		return found.resolver, err
+	}
+	return &shell.Files{Root: f.root, Modules: extra.New(extra.Options{}), Configuration: func() (shell.Configuration, error) {
+		found, err := read()
+		return found.Configuration, err
+	}}
 }
 
 // readTree returns the files of a folder as those of a configuration.
-func readTree(folder string) (shell.Configuration, error) {
-	found := shell.Configuration{Files: map[string][]byte{}}
+func readTree(folder string) (configuration, error) {
+	found := configuration{Configuration: shell.Configuration{Files: map[string][]byte{}}}
 	tree := os.DirFS(folder)
 	err := fs.WalkDir(tree, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -206,7 +259,7 @@ func readTree(folder string) (shell.Configuration, error) {
 // readConfiguration reads what the files of a configuration say of scripts; the
 // rest of them need only fit the schemas. With the null device for the startup
 // file there is none, and an empty app is where the startup file says.
-func readConfiguration(startup, app string, loading config.LoadOptions) (found shell.Configuration, err error) {
+func readConfiguration(startup, app string, loading config.LoadOptions) (found configuration, err error) {
 	if startup != os.DevNull {
 		s, _, err := smtpd.LoadStartup(startup, loading)
 		if err != nil {
@@ -224,6 +277,7 @@ func readConfiguration(startup, app string, loading config.LoadOptions) (found s
 	if _, err := config.Load(app, config.SMTPDApp, running, loading); err != nil {
 		return found, err
 	}
+	found.resolver = running.Resolver.Options()
 	found.Files, err = running.Scripting.Contents()
 	return found, err
 }

@@ -81,6 +81,36 @@ func values[T Data](ctx context.Context, r *Resolver, name string, t Type) (Set[
 	return set, nil
 }
 
+// Lookup returns the records of one type at a name, whatever it is an alias for,
+// as they came. For TypeANY it returns all that the answer has.
+func (r *Resolver) Lookup(ctx context.Context, name string, t Type) (Set[Record], error) {
+	a, secure, err := r.find(ctx, name, t)
+	switch {
+	case a == nil:
+		return Set[Record]{}, err
+	case err != nil:
+		return Set[Record]{Secure: secure, Expires: a.Expires}, err
+	}
+	end, _ := a.chain()
+	set := Set[Record]{Secure: secure, Expires: a.Expires}
+	for _, rec := range a.Records {
+		if t == TypeANY || rec.Type == t && rec.Name == end {
+			set.Values = append(set.Values, rec)
+		}
+	}
+	return set, nil
+}
+
+// ReverseZone returns the name at which the names of an address stand, such as
+// 1.2.0.192.in-addr.arpa.
+func ReverseZone(a netip.Addr) string {
+	arpa, err := wire.ReverseAddr(a.Unmap().WithZone("").String())
+	if err != nil {
+		return "" // of the zero Addr only
+	}
+	return plain(arpa)
+}
+
 // MX returns the mail exchanges of a domain by preference. A null MX
 // (RFC 7505) is an error with ErrNullMX.
 func (r *Resolver) MX(ctx context.Context, domain string) (Set[MX], error) {

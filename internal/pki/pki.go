@@ -54,8 +54,12 @@ func ReadKeys(entries []Entry) ([]Key, error) {
 	return keys, errors.Join(errs...)
 }
 
-// Store holds the key pairs that are complete. It is immutable.
-type Store struct{ pairs map[string]*pair }
+// Store holds the key pairs that are complete, and keys that stand alone, as
+// those for DKIM do. It is immutable.
+type Store struct {
+	pairs map[string]*pair
+	keys  map[string]*Key
+}
 
 type pair struct {
 	id, from    string // from is where the certificate was read, for messages
@@ -76,7 +80,7 @@ func NewStore(keys []Key, entries []Entry) (*Store, error) {
 	for i := range keys {
 		last[keys[i].id] = &keys[i]
 	}
-	s := &Store{pairs: map[string]*pair{}}
+	s := &Store{pairs: map[string]*pair{}, keys: last}
 	var errs []error
 	for _, id := range slices.Sorted(maps.Keys(last)) {
 		source, ok := certificates[id]
@@ -161,6 +165,15 @@ func (s *Store) Certificate(id string) (*tls.Certificate, error) {
 		return p.certificate, nil
 	}
 	return nil, fmt.Errorf("pki: %q has no private key or no certificate", id)
+}
+
+// PrivateKey returns the PEM text of the private key of that id and whether there
+// is one. It must not be logged or changed.
+func (s *Store) PrivateKey(id string) (pem []byte, ok bool) {
+	if k := s.keys[id]; k != nil {
+		return k.pem, true
+	}
+	return nil, false
 }
 
 // ReadAuthorities reads all certificates of a PEM source.

@@ -38,6 +38,9 @@ type Source struct {
 	PreDelivery, PostDelivery string
 	// Files are what scripts include and import.
 	Files Files
+	// Root is the folder of the system below which file:// paths lie; empty:
+	// there are none.
+	Root string
 }
 
 // Options are what an Engine is built from.
@@ -117,7 +120,7 @@ func (e *Engine) compile(phase, id, text string) (*Program, error) {
 		return nil, fmt.Errorf("script: there is no phase %q", phase)
 	}
 	name := phase + "/" + id + ".hsl"
-	p, err := hsl.Compile(name, text, hsl.Options{Library: lib, Loader: resolve.AddOns{Modules: e.options.Modules, Files: e.options.Source.Files}})
+	p, err := hsl.Compile(name, text, hsl.Options{Library: lib, Loader: resolve.AddOns{Modules: e.options.Modules, Files: e.options.Source}})
 	if err != nil {
 		return nil, err
 	}

@@ -96,7 +96,7 @@ func courier(get func(delivery.Options) any) func(*snapshot) any {
 }
 
 func resolving(get func(dns.Options) any) func(*snapshot) any {
-	return func(s *snapshot) any { return get(s.running.Resolver.options()) }
+	return func(s *snapshot) any { return get(s.running.Resolver.Options()) }
 }
 
 var serverArrivals = []arrival{

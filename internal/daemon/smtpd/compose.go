@@ -47,7 +47,7 @@ func compose(startup *Startup, r *Running, keys []pki.Key, host *scriptHost) (*s
 	if s.plugins, err = r.preparePlugins(host.plugins); err != nil {
 		return nil, err
 	}
-	if s.scripts, err = r.engine(host); err != nil {
+	if s.scripts, err = s.engine(startup, host); err != nil {
 		return nil, err
 	}
 	if s.queue, err = s.queueSettings(); err != nil {
@@ -87,8 +87,8 @@ func entries(pairs []KeyPair) []pki.Entry {
 	return out
 }
 
-// resolverOptions composes those of the resolver.
-func (r Resolver) options() dns.Options {
+// Options composes those of the resolver.
+func (r Resolver) Options() dns.Options {
 	o := dns.Options{
 		Timeout: r.Timeout, Retries: r.Retries, Concurrency: r.Concurrency,
 		CacheSize: r.Cache.Size, DomainCacheSize: r.DomainCache.Size.Or(r.Cache.Size),

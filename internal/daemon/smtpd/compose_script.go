@@ -4,15 +4,21 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"fmt"
+	"net/netip"
 	"os"
 
 	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/engine"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/file"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/web"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/pki"
 	"github.com/posthaste-mta/posthaste/internal/queue"
 	"github.com/posthaste-mta/posthaste/internal/script"
 	"github.com/posthaste-mta/posthaste/internal/script/extra"
+	"github.com/posthaste-mta/posthaste/internal/script/lookup"
 	"github.com/posthaste-mta/posthaste/internal/session"
 )
 
@@ -22,10 +28,12 @@ type scriptHost struct {
 	plugins *extra.Plugins
 	events  script.Events
 	load    func(*queue.View) error
+	dns     func() *dns.Resolver // is there before a script runs
 }
 
 // engine compiles the scripts of the running configuration.
-func (r *Running) engine(host *scriptHost) (*script.Engine, error) {
+func (s *snapshot) engine(startup *Startup, host *scriptHost) (*script.Engine, error) {
+	r := s.running
 	source := script.Source{
 		Hooks: map[string]map[string]string{}, Files: script.Files{},
 		PreDelivery: r.Scripting.Hooks.PreDelivery, PostDelivery: r.Scripting.Hooks.PostDelivery,
@@ -49,8 +57,9 @@ func (r *Running) engine(host *scriptHost) (*script.Engine, error) {
 		}
 		source.Files[f.ID] = data
 	}
+	source.Root = startup.Scripting.RootPath
 	return script.New(script.Options{
-		Source: source, Library: stdlib.New(stdlib.Options{}), Process: host.process,
+		Source: source, Library: s.library(source, host), Process: host.process,
 		Modules: extra.New(extra.Options{Plugins: host.plugins}),
 		Limits:  scriptLimits, Events: host.events,
 	})
@@ -58,9 +67,23 @@ func (r *Running) engine(host *scriptHost) (*script.Engine, error) {
 
 // CheckScripts compiles the scripts of a running configuration as a start would
 // and names every mistake, by phase and id of the script, line and column.
+// Imports of file:// paths are looked for from the top, as the default has it.
 func CheckScripts(r *Running) error {
-	_, err := r.engine(new(scriptHost))
+	s := &snapshot{running: r, certificates: new(pki.Store)}
+	_, err := s.engine(&Startup{Scripting: StartupScripting{RootPath: "/"}}, new(scriptHost))
 	return err
+}
+
+// library is what scripts find in every phase.
+func (s *snapshot) library(source script.Source, host *scriptHost) *value.Library {
+	names := lookup.New(host.dns)
+	return stdlib.New(stdlib.Options{
+		Files:    file.Folder{Virtual: source.Files, Root: source.Root},
+		Keys:     keyring{s.certificates},
+		Resolver: names,
+		Web:      web.Options{Source: s.running.sourceAddress},
+		Engine:   engine.Options{Sender: names},
+	})
 }
 
 // scriptLimits keep one script from taking the process with it.
@@ -116,6 +139,16 @@ type resources struct {
 
 func (r resources) Certificate(id string) (*tls.Certificate, error) {
 	return r.certificates.Certificate(id)
+}
+
+// sourceAddress returns the address to connect from of that id.
+func (r *Running) sourceAddress(id string) (netip.Addr, bool) {
+	for _, a := range r.Addresses {
+		if a.ID == id {
+			return a.Address, a.Address.IsValid()
+		}
+	}
+	return netip.Addr{}, false
 }
 
 func (r resources) Source(id string) (delivery.Source, bool) {

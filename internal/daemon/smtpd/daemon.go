@@ -82,6 +82,7 @@ func New(o Options) *Daemon {
 	d.scripts = &scriptHost{
 		process: value.NewProcess(0), events: telemetry.ScriptEvents(o.Log),
 		load: func(v *queue.View) error { return d.queue.Load(v) },
+		dns:  func() *dns.Resolver { return d.resolver },
 	}
 	return d
 }
@@ -230,7 +231,7 @@ func (d *Daemon) reload() (config.Warnings, error) {
 		err = next.unfit(d.current.Load())
 	}
 	if err == nil {
-		err = d.resolver.Configure(running.Resolver.options())
+		err = d.resolver.Configure(running.Resolver.Options())
 	}
 	if err != nil {
 		return warnings, err

@@ -28,7 +28,7 @@ import (
 
 // build makes the parts and joins them.
 func (d *Daemon) build(first *snapshot) (err error) {
-	if d.resolver, err = dns.New(first.running.Resolver.options()); err != nil {
+	if d.resolver, err = dns.New(first.running.Resolver.Options()); err != nil {
 		return err
 	}
 	d.undo = append(d.undo, d.resolver.Stop)

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/posthaste-mta/posthaste/internal/hsl/resolve"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/file"
 )
 
 // Configuration is what a configuration says of the files of scripts.
@@ -45,7 +47,10 @@ type Files struct {
 	failed error
 }
 
-var _ resolve.Loader = (*Files)(nil)
+var (
+	_ resolve.Loader = (*Files)(nil)
+	_ file.Store     = (*Files)(nil)
+)
 
 const (
 	configuredPrefix = "file:"   // of IDs of Configured
@@ -86,14 +91,37 @@ func (f *Files) beside(name, from string) (*resolve.File, error) {
 	return find(filepath.Join(filepath.Dir(from), filepath.FromSlash(name)), "", os.ReadFile)
 }
 
-func (f *Files) below(name string) (*resolve.File, error) {
-	folder := f.Root
-	if folder == "" {
-		configuration, err := f.configuration()
-		if err != nil {
-			return nil, err
+// root returns the folder of file:// paths, "" if there is none.
+func (f *Files) root() (string, error) {
+	if f.Root != "" {
+		return f.Root, nil
+	}
+	configuration, err := f.configuration()
+	return configuration.Root, err
+}
+
+// Open implements file.Store: what the class File reads. Names that the
+// configuration does not have are files on disk, counted from the working folder.
+func (f *Files) Open(name string) (file.Content, error) {
+	configuration, err := f.configuration()
+	if err != nil {
+		return nil, err
+	}
+	root := cmp.Or(f.Root, configuration.Root)
+	content, err := file.Folder{Virtual: configuration.Files, Root: root}.Open(name)
+	if errors.Is(err, fs.ErrNotExist) && !strings.HasPrefix(name, configuredPrefix) {
+		if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("%s is no regular file", name)
 		}
-		folder = configuration.Root
+		return os.Open(name)
+	}
+	return content, err
+}
+
+func (f *Files) below(name string) (*resolve.File, error) {
+	folder, err := f.root()
+	if err != nil {
+		return nil, err
 	}
 	if folder == "" {
 		return nil, errors.New("no root path is set")

@@ -37,6 +37,7 @@ var differing = map[string]string{
 	"csv_encode":       "returns the line as a string, as its example shows",
 	"cms_sign":         "returns an array of result and data, as scripts expect",
 	"cms_decrypt":      "takes the certificate as a second argument, as scripts pass it",
+	"spf_query":        "takes options, as its predecessor did",
 	"str_chunk":        "takes lengths as numbers",
 	"TLSSocket":        "the options may be left out",
 	"queue_suspend":    "may return none",

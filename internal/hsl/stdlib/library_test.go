@@ -37,12 +37,12 @@ func (zone) Resolve(_ context.Context, q network.Question) (network.Answer, erro
 // nowhere is a program without messages, connections and metrics.
 type nowhere struct{}
 
-func (nowhere) Suspend(context.Context, engine.Suspension) (string, error)      { return "s1", nil }
-func (nowhere) AddPolicy(context.Context, engine.Policy) (string, error)        { return "p1", nil }
-func (nowhere) DeletePolicy(context.Context, string) (bool, error)              { return false, nil }
-func (nowhere) Quota(string) (count, bytes int64)                               { return 0, 0 }
-func (nowhere) Concurrency(string, string) (int, bool)                          { return 0, false }
-func (nowhere) Add(string, []engine.Label, float64) bool                        { return false }
-func (nowhere) Set(string, []engine.Label, float64) bool                        { return false }
-func (nowhere) Get(string, []engine.Label) (engine.Metric, bool)                { return engine.Metric{}, false }
-func (nowhere) CheckHost(context.Context, string, string, string) (r, y string) { return "none", "" }
+func (nowhere) Suspend(context.Context, engine.Suspension) (string, error)    { return "s1", nil }
+func (nowhere) AddPolicy(context.Context, engine.Policy) (string, error)      { return "p1", nil }
+func (nowhere) DeletePolicy(context.Context, string) (bool, error)            { return false, nil }
+func (nowhere) Quota(string) (count, bytes int64)                             { return 0, 0 }
+func (nowhere) Concurrency(string, string) (int, bool)                        { return 0, false }
+func (nowhere) Add(string, []engine.Label, float64) bool                      { return false }
+func (nowhere) Set(string, []engine.Label, float64) bool                      { return false }
+func (nowhere) Get(string, []engine.Label) (engine.Metric, bool)              { return engine.Metric{}, false }
+func (nowhere) CheckHost(context.Context, engine.SenderQuery) (r, why string) { return "none", "" }

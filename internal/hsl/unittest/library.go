@@ -28,8 +28,10 @@ func (f *file) faked(phase *value.Library, more []*value.Builtin) *value.Library
 	for b := range f.options.Library.Builtins() {
 		d.Builtins = append(d.Builtins, fakeable(b))
 	}
-	if f.options.Library.Builtin(resolving.Name) == nil {
-		d.Builtins = append(d.Builtins, fakeable(resolving))
+	for _, b := range resolving {
+		if f.options.Library.Builtin(b.Name) == nil {
+			d.Builtins = append(d.Builtins, fakeable(b))
+		}
 	}
 	if phase != nil {
 		for b := range phase.Builtins() {
@@ -44,11 +46,16 @@ func (f *file) faked(phase *value.Library, more []*value.Builtin) *value.Library
 
 // networked are the functions that tests must not call unless they fake them:
 // what they return is not the same tomorrow.
-var networked = []string{"dns_query", "http"}
+var networked = []string{"dns_query", "spf_query", "http"}
 
-// resolving is dns_query where the library has none, for it is only ever faked.
-var resolving = declare.Function("dns_query(string host, [array options]) array", "Asks the DNS.", "",
-	func(*value.Call) (value.Value, error) { return value.None, nil })
+// resolving are functions that the library may lack, for they are only ever
+// faked.
+var resolving = []*value.Builtin{
+	declare.Function("dns_query(string host, [array options]) array", "Asks the DNS.", "", unanswered),
+	declare.Function("spf_query(string ip, string helo, string sender, [array options]) array", "Asks the DNS who may send.", "", unanswered),
+}
+
+func unanswered(*value.Call) (value.Value, error) { return value.None, nil }
 
 // fakeable returns the builtin with a look for its fake before it is called.
 func fakeable(b *value.Builtin) *value.Builtin {

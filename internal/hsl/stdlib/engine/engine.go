@@ -31,7 +31,7 @@ func Builtins(o Options) (all []*value.Builtin) {
 		all = append(all, metricBuiltins(o.Metrics)...)
 	}
 	if o.Sender != nil {
-		all = append(all, senderBuiltin(o.Sender))
+		all = append(all, senderBuiltins(o.Sender)...)
 	}
 	return all
 }
@@ -121,11 +121,4 @@ type Histogram struct {
 type Bucket struct {
 	Bound float64
 	Count uint64
-}
-
-// Sender checks who may send for a domain (RFC 7208).
-type Sender interface {
-	// CheckHost returns pass, fail, softfail, neutral, none, temperror or
-	// permerror, and why. The sender is an address, a domain or "".
-	CheckHost(ctx context.Context, ip, helo, sender string) (result, reason string)
 }

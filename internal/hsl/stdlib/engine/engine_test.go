@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -53,8 +54,12 @@ func (p *program) Get(name string, _ []engine.Label) (engine.Metric, bool) {
 	return engine.Metric{Value: 2.5}, name == "m"
 }
 
-func (p *program) CheckHost(_ context.Context, ip, helo, sender string) (result, reason string) {
-	return "pass", ip + " " + helo + " " + sender
+func (p *program) CheckHost(_ context.Context, q engine.SenderQuery) (result, reason string) {
+	why := fmt.Sprintf("%s %s %s %v", q.IP, q.Helo, q.Sender, q.Within)
+	for _, a := range q.Servers {
+		why += " " + netip.AddrPortFrom(a, q.Port).String()
+	}
+	return "pass", why
 }
 
 func machine(t *testing.T, p *program) *stdlibtest.Machine {
@@ -79,7 +84,13 @@ func TestFunctions(t *testing.T) {
 		{`metrics_get("m", [])`, `["value"=>2.5]`},
 		{`metrics_get("h", [])`, `["count"=>3,"sum"=>4.5,"buckets"=>[0=>["bound"=>1,"count"=>2]]]`},
 		{`metrics_get("x", [])`, `none`},
-		{`spf_query("192.0.2.1", "mx.example.com", "joe@example.com")`, `["result"=>"pass","reason"=>"192.0.2.1 mx.example.com joe@example.com"]`},
+		{`spf_query("192.0.2.1", "mx.example.com", "joe@example.com")`, `["result"=>"pass","reason"=>"192.0.2.1 mx.example.com joe@example.com 20s"]`},
+		{`spf_query("192.0.2.1", "x", "", ["timeout" => 2.5, "servers" => ["::1"], "port" => 5353])`, `["result"=>"pass","reason"=>"192.0.2.1 x  2.5s [::1]:5353"]`},
+		{`spf("192.0.2.1", "x", "example.com")`, `"pass"`},
+		{`spf("192.0.2.1", "x", "example.com", ["extended_result" => true])`, `["result"=>"pass"]`},
+		{`spf_query("", "x", "", ["timeout" => 0])`, `!spf_query: option timeout: want seconds, got 0`},
+		{`spf_query("", "x", "", ["port" => 0])`, `!spf_query: option port: want 1 to 65535, got 0`},
+		{`spf_query("", "x", "", ["servers" => ["ns.example"]])`, `!spf_query: option servers: want addresses, got "ns.example"`},
 	})
 	machine(t, &program{err: errors.New("no")}).Check(t, []stdlibtest.Case{
 		{`queue_suspend([], 60)`, `none`},

@@ -123,16 +123,3 @@ func serverBuiltin(s Servers) *value.Builtin {
 			return value.Int(n), nil
 		})
 }
-
-func senderBuiltin(s Sender) *value.Builtin {
-	return declare.Function("spf_query(string ip, string helo, string sender) array",
-		"Returns an array of result, whether the host at the address may send for the domain of the sender or, if that is empty, of its HELO (SPF): "+
-			"pass, fail, softfail, neutral, none, temperror or permerror; and of reason.",
-		`echo spf_query("192.0.2.1", "mx.example.com", "joe@example.com")["result"]; // none`, func(c *value.Call) (value.Value, error) {
-			result, reason := s.CheckHost(c.Context(), c.Str(0), c.Str(1), c.Str(2))
-			if err := c.Context().Err(); err != nil {
-				return value.None, c.Interrupted(err)
-			}
-			return value.FromArray(value.Map("result", value.String(result), "reason", value.String(reason))), nil
-		})
-}
