@@ -19,6 +19,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/script"
 	"github.com/posthaste-mta/posthaste/internal/script/extra"
 	"github.com/posthaste-mta/posthaste/internal/script/lookup"
+	"github.com/posthaste-mta/posthaste/internal/script/mail"
 	"github.com/posthaste-mta/posthaste/internal/session"
 )
 
@@ -58,8 +59,10 @@ func (s *snapshot) engine(startup *Startup, host *scriptHost) (*script.Engine, e
 		source.Files[f.ID] = data
 	}
 	source.Root = startup.Scripting.RootPath
+	names := lookup.New(host.dns)
 	return script.New(script.Options{
-		Source: source, Library: s.library(source, host), Process: host.process,
+		Source: source, Library: s.library(source, names), Process: host.process,
+		Mail:    mail.New(mail.Options{Keys: keyring{s.certificates}, Resolver: names}),
 		Modules: extra.New(extra.Options{Plugins: host.plugins}),
 		Limits:  scriptLimits, Events: host.events,
 	})
@@ -75,8 +78,7 @@ func CheckScripts(r *Running) error {
 }
 
 // library is what scripts find in every phase.
-func (s *snapshot) library(source script.Source, host *scriptHost) *value.Library {
-	names := lookup.New(host.dns)
+func (s *snapshot) library(source script.Source, names *lookup.Resolver) *value.Library {
 	return stdlib.New(stdlib.Options{
 		Files:    file.Folder{Virtual: source.Files, Root: source.Root},
 		Keys:     keyring{s.certificates},
