@@ -25,11 +25,12 @@ import (
 
 // scriptHost is what scripts share and what survives a reload.
 type scriptHost struct {
-	process *value.Process
-	plugins *extra.Plugins
-	events  script.Events
-	load    func(*queue.View) error
-	dns     func() *dns.Resolver // is there before a script runs
+	process  *value.Process
+	plugins  *extra.Plugins
+	events   script.Events
+	load     func(*queue.View) error
+	dns      func() *dns.Resolver // is there before a script runs
+	complain func(error)          // told what modules do not tell their scripts; nil: nobody is
 }
 
 // engine compiles the scripts of the running configuration.
@@ -63,7 +64,7 @@ func (s *snapshot) engine(startup *Startup, host *scriptHost) (*script.Engine, e
 	return script.New(script.Options{
 		Source: source, Library: s.library(source, names), Process: host.process,
 		Mail:    mail.New(mail.Options{Keys: keyring{s.certificates}, Resolver: names}),
-		Modules: extra.New(extra.Options{Plugins: host.plugins}),
+		Modules: extra.New(extra.Options{Plugins: host.plugins, Complain: host.complain}),
 		Limits:  scriptLimits, Events: host.events,
 	})
 }
