@@ -23,6 +23,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/engine"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
+	"github.com/posthaste-mta/posthaste/internal/script"
 	"github.com/posthaste-mta/posthaste/internal/script/extra"
 	"github.com/posthaste-mta/posthaste/internal/script/lookup"
 	"github.com/posthaste-mta/posthaste/internal/script/mail"
@@ -31,10 +32,9 @@ import (
 // hshFlags are those of hsh (spec operations.md 8.3).
 type hshFlags struct {
 	scriptFlags
-	plugins []string
-	ffi     bool
-	binary  bool
-	syntax  bool
+	ffi    bool
+	binary bool
+	syntax bool
 }
 
 // scriptFlags say where the files of scripts come from.
@@ -73,7 +73,6 @@ func newHSHCommand() *cobra.Command {
 	f.declare(c)
 	flags := c.Flags()
 	flags.SetInterspersed(false) // what follows the script is the script's
-	flags.StringArrayVarP(&f.plugins, "plugin", "p", nil, "load the plug-in `ID` with its settings from the configuration (repeatable)")
 	flags.BoolVarP(&f.ffi, "ffi", "F", false, "allow foreign functions (this binary has none and refuses)")
 	flags.BoolVarP(&f.binary, "binary", "B", false, "print what is echoed as it is, without line breaks")
 	flags.BoolVarP(&f.syntax, "syntax", "s", false, "check the syntax of files and end; functions need not exist")
@@ -95,13 +94,7 @@ func runHSH(c *cobra.Command, f hshFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	modules, done, err := f.modules(c.Context())
-	if err != nil {
-		return err
-	}
-	defer done()
-	files.Modules = modules
-	o := shell.Options{Library: f.library(files), Loader: files, Output: c.OutOrStdout(), Raw: f.binary}
+	o := shell.Options{Library: f.library(files, c.ErrOrStderr()), Loader: files, Output: c.OutOrStdout(), Raw: f.binary}
 	if len(args) == 0 && isTerminal(c.InOrStdin()) {
 		return converse(c, o)
 	}
@@ -118,17 +111,24 @@ func runHSH(c *cobra.Command, f hshFlags, args []string) error {
 // in it is answered by the system's resolvers; it is for checking scripts.
 func standardLibrary() *value.Library {
 	f := scriptFlags{resolver: func() (dns.Options, error) { return dns.Options{}, nil }}
-	return f.library(nil)
+	return f.library(nil, nil)
 }
 
-// library returns what scripts find that run with these flags.
-func (f *scriptFlags) library(files *shell.Files) *value.Library {
-	names := lookup.New(sync.OnceValue(f.newResolver))
+// library returns what scripts find that run with these flags. Where they connect
+// to is written to log; without one they cannot send.
+func (f *scriptFlags) library(files *shell.Files, log io.Writer) *value.Library {
+	resolver := sync.OnceValue(f.newResolver)
+	names := lookup.New(resolver)
 	o := stdlib.Options{Resolver: names, Engine: engine.Options{Sender: names}}
 	if files != nil {
 		o.Files = files
 	}
-	return mail.New(mail.Options{Resolver: names}).Library(stdlib.New(o))
+	messages := mail.Options{Resolver: names}
+	client := script.NewClient(newOutlet(resolver, log), f.resources())
+	if log != nil {
+		messages.Sender = client
+	}
+	return mail.New(messages).Library(client.Library(stdlib.New(o)))
 }
 
 // newResolver makes the resolver when a script first asks the DNS: that of the

@@ -85,7 +85,7 @@ func runOnce(ctx context.Context, c *cobra.Command, f *testFlags, only *regexp.R
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	o := unittest.Options{Library: f.library(loader), Loader: loader, Phase: phaseLibrary, Only: only, Timeout: f.timeout, Coverage: f.coverage.profile(f.tree)}
+	o := unittest.Options{Library: f.library(loader, nil), Loader: loader, Phase: phaseLibrary, Only: only, Timeout: f.timeout, Coverage: f.coverage.profile(f.tree)}
 	began := time.Now()
 	var results []unittest.Result
 	for _, name := range names {

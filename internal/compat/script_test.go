@@ -16,7 +16,6 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/hsl/unittest"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/script"
-	"github.com/posthaste-mta/posthaste/internal/script/extra"
 )
 
 // everything has the library declare all that it can; nothing of it is called.
@@ -40,14 +39,15 @@ func book() *reference.Book {
 		b.Chapters = append(b.Chapters, reference.Chapter{Title: t.Title, Functions: t.Builtins, Classes: t.Classes})
 		today = append(today, t.Builtins...)
 	}
+	b.Chapters = append(b.Chapters, reference.Chapter{Title: "SMTP client", Functions: script.NewClient(nil, nil).Builtins()})
 	b.Old = stdlib.Legacy(everything(), today)
 	for _, phase := range script.Phases() {
 		l, _ := script.Library(phase, nil)
 		b.Chapters = append(b.Chapters, chapter("Phase "+phase, "phase "+phase, l))
 	}
-	modules := extra.New(extra.Options{})
-	for _, name := range modules.Modules() {
-		b.Chapters = append(b.Chapters, chapter("Module "+name, "scripts that import it from `extras://"+name+"`", modules.Library(name)))
+	modules := stdlib.Modules()
+	for _, name := range slices.Sorted(maps.Keys(modules)) {
+		b.Chapters = append(b.Chapters, chapter("Module "+name, "scripts that import it from `extras://"+name+"`", modules[name]))
 	}
 	tests := value.NewLibrary(nil, value.Declarations{Builtins: unittest.Builtins()})
 	b.Chapters = append(b.Chapters, chapter("Tests of scripts", "test files, which [hsh test](../../hsh.md) runs", tests))

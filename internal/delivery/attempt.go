@@ -6,16 +6,24 @@ import (
 
 	"github.com/posthaste-mta/posthaste/internal/address"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
+	"github.com/posthaste-mta/posthaste/internal/smtp"
 )
 
 // Attempt is one try to hand one message to a next hop for one recipient. The
 // caller builds it, and it is not changed afterwards.
 type Attempt struct {
-	ID         envelope.ID
-	Number     uint32 // queue id of the recipient
-	Retry      uint32 // from 0; with ID the seed of the host order
-	Sender     address.Address
-	Recipient  address.Address
+	ID        envelope.ID
+	Number    uint32 // queue id of the recipient
+	Retry     uint32 // from 0; with ID the seed of the host order
+	Sender    address.Address
+	Recipient address.Address
+	// More are further recipients of the same transaction. They share the outcome:
+	// the first that is refused ends the transaction, and nobody gets the message.
+	More []Recipient
+	// MailParams and RcptParams are parameters beside those that the fields below
+	// stand for, sent whatever the host announces.
+	MailParams, RcptParams smtp.Params
+
 	Body       envelope.Body
 	SMTPUTF8   bool // the message was submitted with SMTPUTF8
 	RequireTLS bool
@@ -31,6 +39,14 @@ type Attempt struct {
 	// whose settings say the same.
 	Override *Transport
 	Content  func() (Content, error)
+}
+
+// Recipient is a further recipient of an Attempt.
+type Recipient struct {
+	Address address.Address
+	Params  smtp.Params // of RCPT, beside those of the fields below
+	Notify  envelope.Notify
+	ORcpt   string
 }
 
 // Content is the bytes of a message in canonical form: CRLF line ends, not

@@ -70,7 +70,7 @@ const maxHosts = 10
 // New returns a Courier that finds hosts with r.
 func New(r Resolver, o Options, e Events) *Courier {
 	c := &Courier{resolver: r, events: e}
-	c.lastID.Store(rand.Uint64() >> 1)
+	c.lastID.Store(rand.Uint64() >> 12) // scripts have numbers of 53 bits
 	c.pool = newPool(&c.metrics)
 	c.metrics.MaxConcurrent = func() float64 { return float64(c.settings.Load().MaxConnections) }
 	c.metrics.PoolMaxSize = func() float64 { return float64(c.settings.Load().PoolSize) }
@@ -124,12 +124,12 @@ func (c *Courier) profile(a *Attempt) (*profile, error) {
 // It ends early when ctx does.
 func (c *Courier) Deliver(ctx context.Context, a *Attempt, d *Destination) Outcome {
 	start := time.Now()
-	out := c.deliver(ctx, a, d)
+	out := c.deliver(ctx, a, d, 0)
 	out.Duration = time.Since(start)
 	return *out
 }
 
-func (c *Courier) deliver(ctx context.Context, a *Attempt, d *Destination) *Outcome {
+func (c *Courier) deliver(ctx context.Context, a *Attempt, d *Destination, until Stage) *Outcome {
 	p, err := c.profile(a)
 	if err != nil {
 		return verdict(StageConnect, KindConfig, codeConfig, "the transport cannot be used", err)
@@ -138,6 +138,7 @@ func (c *Courier) deliver(ctx context.Context, a *Attempt, d *Destination) *Outc
 	if out != nil {
 		return out
 	}
+	m.until = until
 	var best *Outcome
 	for i := range d.Hosts[:min(len(d.Hosts), maxHosts)] {
 		out := c.try(ctx, m, p, &d.Hosts[i])
@@ -147,7 +148,7 @@ func (c *Courier) deliver(ctx context.Context, a *Attempt, d *Destination) *Outc
 			out.Connection = conn
 			return out
 		}
-		if out.Stage >= StageMail {
+		if out.Status == Delivered || out.Stage >= StageMail || until == StageAuth && out.FromPeer && out.Stage >= StageAuthCRAMMD5 {
 			return out
 		}
 		best = better(best, out)
@@ -186,7 +187,7 @@ type route struct {
 // of this message.
 func (c *Courier) tryFrom(ctx context.Context, m *parcel, r route) *Outcome {
 	key := c.poolKey(m.Attempt, r)
-	if r.Pooling.Enabled {
+	if r.Pooling.Enabled && m.until == 0 {
 		if cl := c.pool.take(key, m); cl != nil {
 			cl.route = r
 			out, stale := c.carry(ctx, cl, m, key)
@@ -214,7 +215,7 @@ func (c *Courier) carry(ctx context.Context, cl *client, m *parcel, key poolKey)
 	if !stop() {
 		cl.broken = true
 	}
-	if stale || !cl.reusable() || !c.pool.put(key, cl) {
+	if stale || m.until != 0 || !cl.reusable() || !c.pool.put(key, cl) {
 		cl.close()
 	}
 	return out, stale
@@ -223,16 +224,16 @@ func (c *Courier) carry(ctx context.Context, cl *client, m *parcel, key poolKey)
 // open connects to a host and speaks with it up to MAIL. A TLS handshake that
 // fails where clear text will do is answered by a second connection without.
 func (c *Courier) open(ctx context.Context, a *Attempt, r route) (*client, *Outcome) {
-	cl, out := c.connect(ctx, a, r, "")
+	cl, out := c.connect(ctx, a, r, nil)
 	if out != nil && cl != nil && cl.fallBack {
-		cl, out = c.connect(ctx, a, r, cl.info.TLS.Error)
+		cl, out = c.connect(ctx, a, r, &cl.info.TLS)
 	}
 	return cl, out
 }
 
-// connect makes one connection. noTLS, if not empty, says why TLS is not to be
+// connect makes one connection. noTLS, if not nil, says why TLS is not to be
 // tried. After a failure the client is closed, and only good to look at.
-func (c *Courier) connect(ctx context.Context, a *Attempt, r route, noTLS string) (*client, *Outcome) {
+func (c *Courier) connect(ctx context.Context, a *Attempt, r route, noTLS *TLSInfo) (*client, *Outcome) {
 	conn, proxy, out := c.dial(ctx, a, r)
 	if out != nil {
 		out.Connection = r.describe()
@@ -241,7 +242,9 @@ func (c *Courier) connect(ctx context.Context, a *Attempt, r route, noTLS string
 	}
 	cl := newClient(c, conn, r)
 	cl.info.Proxy = proxy
-	cl.info.TLS.Error = noTLS
+	if noTLS != nil {
+		cl.info.TLS.Error, cl.info.TLS.Report = noTLS.Error, noTLS.Report
+	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	out = cl.begin(a)
 	if !stop() {

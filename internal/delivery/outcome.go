@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -163,6 +164,26 @@ type TLSInfo struct {
 	KeySize  int    // bits
 	Verified bool   // the certificate was checked and is good
 	Error    string // why opportunistic TLS was not used, if it failed
+	// Report is the result type of RFC 8460 §4.3 for what went wrong with TLS,
+	// such as "starttls-not-supported"; empty: nothing did, or it was not wanted.
+	Report string
+	// Certificates are what the host has shown, its own first. They are not to be
+	// changed.
+	Certificates []*x509.Certificate
+
+	trust func() error
+}
+
+// Trust says what is wrong with the certificate of the host, whether or not the
+// policy asked: that no authority of the transport has signed it, or that it is
+// for none of the names wanted, or else for the host. It returns nil for a good
+// one and without TLS. The first call for a connection checks, and all others
+// have the answer of that.
+func (t *TLSInfo) Trust() error {
+	if t.trust == nil {
+		return nil
+	}
+	return t.trust()
 }
 
 func name[T ~uint8](names []string, v T) string {

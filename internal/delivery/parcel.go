@@ -15,9 +15,11 @@ import (
 type parcel struct {
 	*Attempt
 	from, to address.Address
-	utf8     bool // the host must take SMTPUTF8
-	eightBit bool // BODY=8BITMIME is to be said to hosts that know it
-	binary   bool // the host must take BINARYMIME
+	more     []address.Address
+	until    Stage // ends the conversation there, without the message; zero: hand it over
+	utf8     bool  // the host must take SMTPUTF8
+	eightBit bool  // BODY=8BITMIME is to be said to hosts that know it
+	binary   bool  // the host must take BINARYMIME
 }
 
 // newParcel prepares a. The Outcome, when not nil, says that the message cannot
@@ -28,6 +30,10 @@ func newParcel(a *Attempt) (*parcel, *Outcome) {
 	m.from, ascii[0] = a.Sender.ASCII()
 	m.to, ascii[1] = a.Recipient.ASCII()
 	m.utf8 = !ascii[0] || !ascii[1]
+	for _, r := range a.More {
+		to, ok := r.Address.ASCII()
+		m.more, m.utf8 = append(m.more, to), m.utf8 || !ok
+	}
 	if !m.utf8 && a.SMTPUTF8 {
 		// RFC 6531 §3.6 would return all such messages where the host lacks
 		// SMTPUTF8. One without anything beyond ASCII in envelope and header
@@ -39,6 +45,9 @@ func newParcel(a *Attempt) (*parcel, *Outcome) {
 	}
 	if m.utf8 {
 		m.from, m.to = a.Sender, a.Recipient
+		for i, r := range a.More {
+			m.more[i] = r.Address
+		}
 	}
 	return m, nil
 }
@@ -99,9 +108,9 @@ func (m *parcel) wantsSuccess() bool { return m.Notify&envelope.NotifySuccess !=
 
 // originalRecipient returns ORCPT with the type before the semicolon, as
 // RFC 3461 §4.2 wants it, or "" for one that has none.
-func (m *parcel) originalRecipient() string {
-	if kind, rest, ok := strings.Cut(m.ORcpt, ";"); !ok || kind == "" || rest == "" {
+func originalRecipient(orcpt string) string {
+	if kind, rest, ok := strings.Cut(orcpt, ";"); !ok || kind == "" || rest == "" {
 		return ""
 	}
-	return m.ORcpt
+	return orcpt
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -16,6 +17,7 @@ func (c *client) needsTLS(a *Attempt) bool { return c.TLS.Mode.required() || a.R
 func (c *client) secure(a *Attempt) *Outcome {
 	switch mode := c.TLS.Mode; {
 	case mode == TLSDANERequire:
+		c.info.TLS.Report = reportNoDANE
 		return verdict(StageSTARTTLS, KindDANE, codeTLS, "no validated TLSA record of the host is known", nil)
 	case mode == TLSDisabled && !a.RequireTLS:
 		return nil
@@ -31,16 +33,18 @@ func (c *client) secure(a *Attempt) *Outcome {
 	case r.Code == 220:
 		return c.startTLS(a)
 	case c.broken || c.needsTLS(a):
+		c.info.TLS.Report = reportNoTLS
 		out = refusal(StageSTARTTLS, r)
 		out.Status = Deferred // says nothing of the message
 		return out
 	}
-	c.info.TLS.Error = "STARTTLS was refused: " + r.String()
+	c.info.TLS.Error, c.info.TLS.Report = "STARTTLS was refused: "+r.String(), reportNoTLS
 	return nil
 }
 
 // withoutTLS decides about a host that has none.
 func (c *client) withoutTLS(a *Attempt, text string) *Outcome {
+	c.info.TLS.Report = reportNoTLS
 	switch {
 	case a.RequireTLS: // RFC 8689 §4.2.1
 		return verdict(StageSTARTTLS, KindTLS, codeRequireTLS, text+", and the message requires TLS", nil)
@@ -53,7 +57,32 @@ func (c *client) withoutTLS(a *Attempt, text string) *Outcome {
 var (
 	errInjected = errors.New("delivery: clear text after the reply to STARTTLS")
 	errUntrust  = errors.New("delivery: certificate")
+	errMismatch = errors.New("not valid for")
 )
+
+// Result types of RFC 8460 §4.3.
+const (
+	reportNoTLS     = "starttls-not-supported"
+	reportMismatch  = "certificate-host-mismatch"
+	reportExpired   = "certificate-expired"
+	reportUntrusted = "certificate-not-trusted"
+	reportFailure   = "validation-failure"
+	reportNoDANE    = "dane-required"
+)
+
+// reportOf is the result type for a failed handshake.
+func reportOf(err error) string {
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.Is(err, errMismatch):
+		return reportMismatch
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return reportExpired
+	case errors.Is(err, errUntrust):
+		return reportUntrusted
+	}
+	return reportFailure
+}
 
 // startTLS does the handshake and greets the host again.
 func (c *client) startTLS(a *Attempt) *Outcome {
@@ -71,8 +100,11 @@ func (c *client) startTLS(a *Attempt) *Outcome {
 	c.conn = conn
 	c.in.Reset(conn)
 	c.ext = nil
-	c.info.TLS = describeTLS(conn.ConnectionState())
+	state := conn.ConnectionState()
+	c.info.TLS = describeTLS(state)
 	c.info.TLS.Verified = verify
+	c.info.TLS.Certificates = state.PeerCertificates
+	c.info.TLS.trust = sync.OnceValue(func() error { return c.verify(state, c.namesWanted(true)) })
 	c.authentic = a.RequireTLS || verify && (c.TLS.VerifyHost || len(c.TLS.VerifyNames) > 0)
 	// RFC 3207 §4.2: what was said before is void. LMTP says LHLO again.
 	if out := c.hello(a); out != nil {
@@ -93,7 +125,7 @@ func (c *client) handshakeFailure(a *Attempt, err error) *Outcome {
 		code = codeRequireTLS
 	}
 	c.fallBack = !c.needsTLS(a)
-	c.info.TLS.Error = text
+	c.info.TLS.Error, c.info.TLS.Report = text, reportOf(err)
 	return verdict(StageSTARTTLS, KindTLS, code, text, fmt.Errorf("delivery: TLS handshake with %s: %w", c.host, err))
 }
 
@@ -114,21 +146,32 @@ func (c *client) tlsConfig(verify, byName bool) *tls.Config {
 		return cfg
 	}
 	cfg = cfg.Clone()
-	host := c.host.Name
-	if host == "" {
-		host = c.host.Addr.Addr().String()
-	}
 	if c.TLS.SNIHost && c.TLS.SNIName == "" {
-		cfg.ServerName = host // crypto/tls leaves addresses out
+		cfg.ServerName = c.hostName() // crypto/tls leaves addresses out
 	}
 	if verify {
-		names := c.TLS.VerifyNames
-		if c.TLS.VerifyHost || byName && len(names) == 0 {
-			names = append([]string{host}, names...)
-		}
+		names := c.namesWanted(byName)
 		cfg.VerifyConnection = func(s tls.ConnectionState) error { return c.verify(s, names) }
 	}
 	return cfg
+}
+
+// hostName is the host as certificates name it.
+func (c *client) hostName() string {
+	if c.host.Name != "" {
+		return c.host.Name
+	}
+	return c.host.Addr.Addr().String()
+}
+
+// namesWanted are those of which a certificate must have one. With byName that is
+// the host's where the transport names none.
+func (c *client) namesWanted(byName bool) []string {
+	names := c.TLS.VerifyNames
+	if c.TLS.VerifyHost || byName && len(names) == 0 {
+		names = append([]string{c.hostName()}, names...)
+	}
+	return names
 }
 
 // verify checks the certificate of a host, also of a resumed session: that an
@@ -152,7 +195,7 @@ func (c *client) verify(s tls.ConnectionState, names []string) error {
 		}
 	}
 	if len(names) > 0 {
-		return fmt.Errorf("%w is not valid for %s", errUntrust, strings.Join(names, ", "))
+		return fmt.Errorf("%w is %w %s", errUntrust, errMismatch, strings.Join(names, ", "))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 
+	"github.com/posthaste-mta/posthaste/internal/address"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
 	"github.com/posthaste-mta/posthaste/internal/smtp"
 )
@@ -15,8 +16,9 @@ type transaction struct {
 	parcel  *parcel
 	content Content
 	size    int64
-	reused  bool // the connection has carried a message before
-	chunk   bool // BDAT takes the place of DATA
+	reused  bool       // the connection has carried a message before
+	chunk   bool       // BDAT takes the place of DATA
+	said    smtp.Reply // to the last command
 }
 
 // maxTogether is the largest message that goes out with MAIL and RCPT before
@@ -24,8 +26,12 @@ type transaction struct {
 // sent for nothing.
 const maxTogether = 64 << 10
 
-// transact sends one message and says how it went.
+// transact sends one message, or as much of a transaction as was asked for, and
+// says how it went.
 func (c *client) transact(m *parcel) *Outcome {
+	if m.until != 0 {
+		return c.probe(m)
+	}
 	content, err := m.Content()
 	if err != nil {
 		return verdict(StageMail, KindConfig, codeStorage, "the message cannot be read", err)
@@ -59,28 +65,56 @@ func (t *transaction) commands() []Stage {
 	if t.reused {
 		first = 0
 	}
-	if t.chunk {
+	if t.chunk || t.parcel.until != 0 {
 		last = 3
 	}
 	return append(make([]Stage, 0, 4), all[first:last]...)
 }
 
+// run says the commands, and hands over the message if that is wanted. With
+// several recipients each command waits for the reply to the one before, because
+// with pipelining those who were accepted would get a message, or an empty one,
+// before we know of the others.
 func (t *transaction) run() *Outcome {
-	if t.ext.Has("PIPELINING") {
+	if t.ext.Has("PIPELINING") && len(t.parcel.more) == 0 {
 		return t.pipelined()
 	}
 	for _, s := range t.commands() {
-		if out := t.write(s); out != nil {
+		if out := t.say(s); out != nil {
 			return out
 		}
-		if out := t.flush(s); out != nil {
-			return out
-		}
-		if out := t.expect(s); out != nil {
-			return out
+		for i := 0; s == StageRcpt && i < len(t.parcel.more); i++ {
+			if out := t.sayRcpt(t.parcel.more[i], &t.parcel.More[i]); out != nil {
+				return out
+			}
 		}
 	}
+	if t.parcel.until != 0 {
+		return t.arrived()
+	}
 	return t.body()
+}
+
+// say sends one command and returns nil when the reply is the one wanted.
+func (t *transaction) say(s Stage) *Outcome {
+	if out := t.write(s); out != nil {
+		return out
+	}
+	if out := t.flush(s); out != nil {
+		return out
+	}
+	return t.expect(s)
+}
+
+// sayRcpt does that for a further recipient, whose address goes as to.
+func (t *transaction) sayRcpt(to address.Address, r *Recipient) *Outcome {
+	if out := t.put(StageRcpt, t.appendRecipient(nil, to, r)); out != nil {
+		return out
+	}
+	if out := t.flush(StageRcpt); out != nil {
+		return out
+	}
+	return t.expect(StageRcpt)
 }
 
 // pipelined sends the commands in one write (RFC 2920), and a small message with
@@ -94,6 +128,9 @@ func (t *transaction) pipelined() *Outcome {
 			t.out = t.out[:0]
 			return out
 		}
+	}
+	if t.parcel.until != 0 {
+		return t.pipelinedProbe(commands)
 	}
 	together := t.chunk && t.size <= maxTogether
 	send := t.flush
@@ -165,7 +202,7 @@ func (t *transaction) write(s Stage) *Outcome {
 func (t *transaction) appendMail(b []byte) []byte {
 	m := t.parcel
 	b = m.from.AppendPath(append(b, "MAIL FROM:"...))
-	if t.ext.Has("SIZE") {
+	if t.ext.Has("SIZE") && m.until == 0 {
 		b = strconv.AppendInt(append(b, " SIZE="...), t.size, 10)
 	}
 	switch {
@@ -191,19 +228,23 @@ func (t *transaction) appendMail(b []byte) []byte {
 	if m.RequireTLS {
 		b = append(b, " REQUIRETLS"...)
 	}
-	return b
+	return m.MailParams.Append(b)
 }
 
 func (t *transaction) appendRcpt(b []byte) []byte {
 	m := t.parcel
-	b = m.to.AppendPath(append(b, "RCPT TO:"...))
+	return t.appendRecipient(b, m.to, &Recipient{Params: m.RcptParams, Notify: m.Notify, ORcpt: m.ORcpt})
+}
+
+func (t *transaction) appendRecipient(b []byte, to address.Address, r *Recipient) []byte {
+	b = r.Params.Append(to.AppendPath(append(b, "RCPT TO:"...)))
 	if !t.ext.Has("DSN") {
 		return b
 	}
-	if m.Notify != 0 {
-		b = append(append(b, " NOTIFY="...), m.Notify.String()...)
+	if r.Notify != 0 {
+		b = append(append(b, " NOTIFY="...), r.Notify.String()...)
 	}
-	if orcpt := m.originalRecipient(); orcpt != "" {
+	if orcpt := originalRecipient(r.ORcpt); orcpt != "" {
 		b = smtp.AppendXtext(append(b, " ORCPT="...), orcpt)
 	}
 	return b
@@ -213,6 +254,7 @@ func (t *transaction) appendRcpt(b []byte) []byte {
 // wanted.
 func (t *transaction) expect(s Stage) *Outcome {
 	r, out := t.reply(s)
+	t.said = r
 	switch {
 	case out != nil:
 		return out
@@ -225,9 +267,20 @@ func (t *transaction) expect(s Stage) *Outcome {
 	return refusal(s, r)
 }
 
-// end reads the reply to the whole message.
+// end reads the reply to the whole message. LMTP has one for each recipient (RFC
+// 2033 §4.2), of which a refusal counts.
 func (t *transaction) end() *Outcome {
 	r, out := t.reply(StageEOD)
+	for range t.parcel.more {
+		if t.Protocol != LMTP || t.broken {
+			break
+		}
+		if next, failed := t.reply(StageEOD); failed != nil {
+			return failed
+		} else if r.Positive() {
+			r = next
+		}
+	}
 	switch {
 	case out != nil:
 		return out

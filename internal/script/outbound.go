@@ -155,7 +155,14 @@ func notifyList(n envelope.Notify) (names []string) {
 	return names
 }
 
-func seconds(f float64) time.Duration { return time.Duration(f * float64(time.Second)) }
+// seconds is a time that a script gives: not below zero, and a century at most.
+func seconds(f float64) time.Duration {
+	const century = 3e9
+	if f > 0 {
+		return time.Duration(min(f, century) * float64(time.Second))
+	}
+	return 0 // also what is no number
+}
 
 func stringMap(a *value.Array) map[string]string {
 	m := map[string]string{}

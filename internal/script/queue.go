@@ -17,6 +17,8 @@ type Resources interface {
 	Certificate(id string) (*tls.Certificate, error)
 	// Source returns the source address of that id.
 	Source(id string) (delivery.Source, bool)
+	// Transport returns the transport of that id.
+	Transport(id string) (*delivery.Transport, bool)
 }
 
 // Queue is the hooks of the queue. It implements queue.Hooks and is safe for

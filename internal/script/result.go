@@ -1,7 +1,10 @@
 package script
 
 import (
+	"strings"
+
 	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/certificate"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/message/dsn"
 	"github.com/posthaste-mta/posthaste/internal/queue"
@@ -33,8 +36,7 @@ func attemptValue(out *delivery.Outcome) value.Value {
 	}
 	result, failure := value.Undefined, value.Undefined
 	if out.FromPeer {
-		result = record("code", number(out.Reply.Code), "enhanced", enhanced(out.Reply.Enhanced),
-			"reason", value.FromArray(value.Strings(out.Reply.Lines)), "state", value.String(out.Stage.String()))
+		result = resultValue(out)
 	} else {
 		failure = failureValue(out)
 	}
@@ -42,17 +44,27 @@ func attemptValue(out *delivery.Outcome) value.Value {
 		"duration", value.Number(out.Duration.Seconds()))
 }
 
-func failureValue(out *delivery.Outcome) value.Value {
-	text := out.Reply.Text()
-	if text == "" && out.Err != nil {
-		text = out.Err.Error()
+// resultValue is the reply of a host that decided.
+func resultValue(out *delivery.Outcome) value.Value {
+	return record("code", number(out.Reply.Code), "enhanced", enhanced(out.Reply.Enhanced),
+		"reason", value.FromArray(value.Strings(out.Reply.Lines)), "state", value.String(out.Stage.String()))
+}
+
+// failureText is what went wrong, in the words that reports have.
+func failureText(out *delivery.Outcome) string {
+	if text := out.Reply.Text(); text != "" || out.Err == nil {
+		return text
 	}
+	return out.Err.Error()
+}
+
+func failureValue(out *delivery.Outcome) value.Value {
 	dns := value.Undefined
 	if out.Kind == delivery.KindDNS {
 		dns = value.String(out.DNS.String())
 	}
 	return record("temporary", value.Boolean(out.Status == delivery.Deferred),
-		"message", value.String(text), "type", value.String(out.Kind.String()), "dns", dns)
+		"message", value.String(failureText(out)), "type", value.String(out.Kind.String()), "dns", dns)
 }
 
 // wayValue is attempt.connection; absent when none was made.
@@ -70,10 +82,26 @@ func wayValue(c *delivery.Connection) value.Value {
 
 func peerTLS(t *delivery.TLSInfo) value.Value {
 	if !t.Started {
-		return record("started", value.False, "tlsrpt", optional(t.Error))
+		return record("started", value.False, "tlsrpt", optional(t.Report))
 	}
-	return record("started", value.True, "protocol", value.String(t.Protocol),
-		"cipher", value.String(t.Cipher), "keysize", number(t.KeySize))
+	return record("started", value.True, "protocol", value.String(t.Protocol), "cipher", value.String(t.Cipher),
+		"keysize", number(t.KeySize), "peercert", peerCertificate(t), "tlsrpt", optional(t.Report))
+}
+
+// peerCertificate is what a host has shown, and what is wrong with it.
+func peerCertificate(t *delivery.TLSInfo) value.Value {
+	if len(t.Certificates) == 0 {
+		return value.Undefined
+	}
+	chain := value.NewArray(len(t.Certificates) - 1)
+	for _, c := range t.Certificates[1:] {
+		chain.Append(certificate.New(c))
+	}
+	failure := value.Undefined
+	if err := t.Trust(); err != nil {
+		failure = value.String(strings.TrimPrefix(err.Error(), "delivery: "))
+	}
+	return record("x509", certificate.New(t.Certificates[0]), "chain", value.FromArray(chain), "error", failure)
 }
 
 // reportValue is the report that Default will send, absent when there is none.

@@ -40,6 +40,7 @@ func QueueEvents(log Log) queue.Events {
 // attemptLine is the line of one attempt, such as
 //
 //	[8b1…] delivered <joe@example.net> by mx.example.net [192.0.2.1]:25 in 31ms: 250 2.0.0 Ok
+//	[8b1…] delivered <ann@example.net> from [192.0.2.9] by [192.0.2.1]:25 via [192.0.2.8]:2525 in 31ms: 250 2.0.0 Ok
 //	[8b1…] deferred <joe@example.net> until 15:04:05 (retry 2): 451 4.7.1 Try later (in reply to MAIL)
 func attemptLine(v *queue.View, out *delivery.Outcome, c queue.Conclusion) string {
 	b := make([]byte, 0, 256)
@@ -70,6 +71,12 @@ func attemptLine(v *queue.View, out *delivery.Outcome, c queue.Conclusion) strin
 func appendPeer(b []byte, c *delivery.Connection) []byte {
 	if !c.RemoteIP.IsValid() {
 		return b
+	}
+	// The source is worth saying where there is a choice of them.
+	if c.LocalIP.IsValid() && (c.LocalID != "" || c.Proxy.IsValid()) {
+		b = append(b, " from ["...)
+		b = c.LocalIP.AppendTo(b)
+		b = append(b, ']')
 	}
 	b = append(b, " by "...)
 	if c.RemoteMX != "" {

@@ -47,13 +47,14 @@ func compose(startup *Startup, r *Running, keys []pki.Key, host *scriptHost) (*s
 	if s.plugins, err = r.preparePlugins(host.plugins); err != nil {
 		return nil, err
 	}
-	if s.scripts, err = s.engine(startup, host); err != nil {
-		return nil, err
-	}
 	if s.queue, err = s.queueSettings(); err != nil {
 		return nil, err
 	}
-	if hooks := s.scripts.Queue(resources{r, s.certificates}, host.load); hooks != nil {
+	named := resources{running: r, certificates: s.certificates, transports: s.queue.Transports}
+	if s.scripts, err = s.engine(startup, host, named); err != nil {
+		return nil, err
+	}
+	if hooks := s.scripts.Queue(named, host.load); hooks != nil {
 		s.queue.Hooks = hooks
 	}
 	if s.poolPolicy, err = delivery.ParsePoolPolicy(r.Queues.Pooling.Policy); err != nil {

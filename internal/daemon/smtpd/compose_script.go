@@ -1,13 +1,11 @@
 package smtpd
 
 import (
-	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"net/netip"
 	"os"
 
-	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/engine"
@@ -25,16 +23,17 @@ import (
 
 // scriptHost is what scripts share and what survives a reload.
 type scriptHost struct {
-	process  *value.Process
-	plugins  *extra.Plugins
-	events   script.Events
-	load     func(*queue.View) error
-	dns      func() *dns.Resolver // is there before a script runs
-	complain func(error)          // told what modules do not tell their scripts; nil: nobody is
+	process *value.Process
+	plugins *extra.Plugins
+	events  script.Events
+	load    func(*queue.View) error
+	dns     func() *dns.Resolver // is there before a script runs
+	courier script.Courier
 }
 
-// engine compiles the scripts of the running configuration.
-func (s *snapshot) engine(startup *Startup, host *scriptHost) (*script.Engine, error) {
+// engine compiles the scripts of the running configuration, which may refer to
+// what is named.
+func (s *snapshot) engine(startup *Startup, host *scriptHost, named script.Resources) (*script.Engine, error) {
 	r := s.running
 	source := script.Source{
 		Hooks: map[string]map[string]string{}, Files: script.Files{},
@@ -60,11 +59,11 @@ func (s *snapshot) engine(startup *Startup, host *scriptHost) (*script.Engine, e
 		source.Files[f.ID] = data
 	}
 	source.Root = startup.Scripting.RootPath
-	names := lookup.New(host.dns)
+	names, client := lookup.New(host.dns), script.NewClient(host.courier, named)
 	return script.New(script.Options{
-		Source: source, Library: s.library(source, names), Process: host.process,
-		Mail:    mail.New(mail.Options{Keys: keyring{s.certificates}, Resolver: names}),
-		Modules: extra.New(extra.Options{Plugins: host.plugins, Complain: host.complain}),
+		Source: source, Library: client.Library(s.library(source, names)), Process: host.process,
+		Mail:    mail.New(mail.Options{Keys: keyring{s.certificates}, Resolver: names, Sender: client}),
+		Modules: extra.New(extra.Options{Plugins: host.plugins}),
 		Limits:  scriptLimits, Events: host.events,
 	})
 }
@@ -74,7 +73,7 @@ func (s *snapshot) engine(startup *Startup, host *scriptHost) (*script.Engine, e
 // Imports of file:// paths are looked for from the top, as the default has it.
 func CheckScripts(r *Running) error {
 	s := &snapshot{running: r, certificates: new(pki.Store)}
-	_, err := s.engine(&Startup{Scripting: StartupScripting{RootPath: "/"}}, new(scriptHost))
+	_, err := s.engine(&Startup{Scripting: StartupScripting{RootPath: "/"}}, new(scriptHost), nil)
 	return err
 }
 
@@ -134,29 +133,10 @@ func (c *snapshot) sessionHooks(v *Server) (session.Hooks, error) {
 	return c.scripts.Session(script.Server{ID: v.ID, Hooks: named, RecipientDomains: byDomain})
 }
 
-// resources are what scripts refer to by id.
-type resources struct {
-	running      *Running
-	certificates *pki.Store
-}
-
-func (r resources) Certificate(id string) (*tls.Certificate, error) {
-	return r.certificates.Certificate(id)
-}
-
 // sourceAddress returns the address to connect from of that id.
 func (r *Running) sourceAddress(id string) (netip.Addr, bool) {
-	for _, a := range r.Addresses {
-		if a.ID == id {
-			return a.Address, a.Address.IsValid()
-		}
+	if a := r.address(id); a != nil {
+		return a.Address, a.Address.IsValid()
 	}
 	return netip.Addr{}, false
-}
-
-func (r resources) Source(id string) (delivery.Source, bool) {
-	if a := r.running.address(id); a != nil {
-		return a.source(), true
-	}
-	return delivery.Source{}, false
 }

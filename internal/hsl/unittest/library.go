@@ -46,7 +46,7 @@ func (f *file) faked(phase *value.Library, more []*value.Builtin) *value.Library
 
 // networked are the functions that tests must not call unless they fake them:
 // what they return is not the same tomorrow.
-var networked = []string{"dns_query", "spf_query", "http"}
+var networked = []string{"dns_query", "spf_query", "http", "smtp_lookup_rcpt", "smtp_lookup_auth"}
 
 // resolving are functions that the library may lack, for they are only ever
 // faked.

@@ -96,7 +96,7 @@ func TestImport(t *testing.T) {
 		{`import { ulid } from "extras://ulid"; echo length(ulid());`, "26", ""},
 		{`import { ulid as id } from "extras://ulid.hsl"; echo length(id());`, "26", ""},
 		{`import * as u from "extras://ulid"; echo length(u::ulid());`, "26", ""},
-		{`import { ulid } from "extras://nothing"; echo 1;`, "", `"extras://nothing": there is no such module; there are bounce-list, `},
+		{`import { ulid } from "extras://nothing"; echo 1;`, "", `"extras://nothing": there is no such module; there are env, `},
 		{`import { uild } from "extras://ulid"; echo 1;`, "", `"extras://ulid" has no function or class uild`},
 	} {
 		got, err := run(t, m, tt.source)
