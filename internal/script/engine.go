@@ -11,9 +11,12 @@
 // Variables are made only when the script mentions them. $context is carried
 // from hook to hook by a cell that the connection, or the attempt, keeps.
 //
-// Scripts run on pools of bounded size (Pool), so that one that waits for the
-// network stalls neither its server nor the queue. An error ends as spec
-// hsl-phases.md 1.3 says for its phase and is reported as an event.
+// A script runs on the goroutine of its session or worker while it has a place
+// in a Pool, of which servers, pre-delivery and post-delivery have different
+// ones, and gives the place up while it waits for anything. So a slow script
+// stalls nobody else: waiting costs no place, and computing is cut into turns.
+// An error ends as spec hsl-phases.md 1.3 says for its phase and is reported as
+// an event.
 package script
 
 import (
@@ -22,6 +25,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/posthaste-mta/posthaste/internal/hsl"
 	"github.com/posthaste-mta/posthaste/internal/hsl/resolve"
@@ -51,14 +55,18 @@ type Options struct {
 	Modules resolve.Modules // what extras:// names; nil: there are none
 	Process *value.Process  // shared memory and cache; survives reloads
 	Limits  value.Limits
+	Queue   QueueRuns
 	Events  Events
 }
 
 // Events are facts that leave the engine. Nil fields are not called.
 type Events struct {
-	// Failed is called when a script has ended with an error; detail has its
-	// place, line and stack.
+	// Failed is called when a script has ended with an error; detail is a line
+	// with its message, place and stack.
 	Failed func(phase, id, transaction, detail string)
+	// Cancelled is called when a script was ended because nobody wants its
+	// result any more.
+	Cancelled func(phase, id, transaction string, cause error)
 	// Echoed is called for each text that a script echoes.
 	Echoed func(phase, id, transaction, text string)
 }
@@ -141,36 +149,69 @@ func (e *Engine) library(phase string) (*value.Library, bool) {
 
 // execution is one run of a hook.
 type execution struct {
+	runs        *runs
+	priority    uint8
+	check       func() // looks whether the script is still wanted; may be nil
 	host        any
 	transaction string
 	context     *cell // $context; nil where it is not set
-	variables   map[string]func() value.Value
+	variables   func(name string) value.Value
 }
 
-// run runs a script. The error is a *value.Exit when a function ended it.
-func (e *Engine) run(ctx context.Context, p *Program, x execution) error {
-	variables := map[string]value.Value{}
-	for name, make := range x.variables {
-		if p.Uses(name) {
-			variables[name] = make()
+// predeclared are the variables that some phase has besides $context.
+var predeclared = [...]string{"arguments", "connection", "transaction", "message"}
+
+// run runs a script as soon as its pool has room. The error is a *value.Exit
+// when a function ended it.
+func (e *Engine) run(ctx context.Context, p *Program, x *execution) error {
+	counters := x.runs.metrics
+	defer counters.Finished.Inc()
+	var turn value.Turn
+	if x.runs.pool != nil {
+		s, err := x.runs.pool.enter(ctx, x.priority, counters, x.check)
+		if err != nil {
+			return &value.Cancelled{Cause: err}
 		}
+		defer s.leave()
+		turn = s
+	} else {
+		counters.Running.Inc()
+		defer counters.Running.Dec()
 	}
-	exec := hsl.Execution{
-		Setup: value.Setup{
-			Limits: e.options.Limits, Process: e.options.Process, Host: x.host, Transaction: x.transaction,
-			Echo: func(text string) { e.echoed(p, x.transaction, text) },
-		},
-		Variables: variables,
-	}
-	if x.context != nil && p.Uses("context") {
-		variables["context"] = x.context.v
-		exec.Keep = func(get func(string) value.Value) { x.context.v = get("context") }
-	}
-	result, err := p.Run(ctx, exec)
+	result, err := p.Run(ctx, e.execution(p, x, turn))
 	if err == nil && result.Exit != nil {
 		return result.Exit
 	}
 	return err
+}
+
+// execution makes what the program begins with. Variables that the script does
+// not mention are not made.
+func (e *Engine) execution(p *Program, x *execution, turn value.Turn) hsl.Execution {
+	exec := hsl.Execution{Setup: value.Setup{
+		Limits: e.options.Limits, Process: e.options.Process, Host: x.host, Transaction: x.transaction, Turn: turn,
+		Echo: func(text string) { e.echoed(p, x.transaction, text) },
+	}}
+	if x.runs.time > 0 {
+		exec.Limits.Time = x.runs.time
+	}
+	for _, name := range predeclared {
+		if !p.Uses(name) {
+			continue
+		}
+		if exec.Variables == nil {
+			exec.Variables = map[string]value.Value{}
+		}
+		exec.Variables[name] = x.variables(name)
+	}
+	if x.context != nil && p.Uses("context") {
+		if exec.Variables == nil {
+			exec.Variables = map[string]value.Value{}
+		}
+		exec.Variables["context"] = x.context.v
+		exec.Keep = func(get func(string) value.Value) { x.context.v = get("context") }
+	}
+	return exec
 }
 
 func (e *Engine) echoed(p *Program, transaction, text string) {
@@ -179,16 +220,39 @@ func (e *Engine) echoed(p *Program, transaction, text string) {
 	}
 }
 
-func (e *Engine) failed(p *Program, transaction string, err error) {
-	if e.options.Events.Failed == nil {
+// failed reports a script that ended with an error, and counts it. The end of
+// the client, or of the process, is no mistake of the script.
+func (e *Engine) failed(p *Program, r *runs, transaction string, err error) {
+	var cancelled *value.Cancelled
+	if errors.As(err, &cancelled) {
+		if e.options.Events.Cancelled != nil {
+			e.options.Events.Cancelled(p.Phase, p.ID, transaction, cancelled.Cause)
+		}
 		return
 	}
-	detail := err.Error()
-	var failure *hsl.Error
-	if errors.As(err, &failure) {
-		detail = failure.Detail()
+	r.metrics.Errors.Inc()
+	if e.options.Events.Failed != nil {
+		e.options.Events.Failed(p.Phase, p.ID, transaction, describe(err))
 	}
-	e.options.Events.Failed(p.Phase, p.ID, transaction, detail)
+}
+
+// describe says on one line what went wrong, and where the script was.
+func describe(err error) string {
+	var failure *hsl.Error
+	text := err.Error()
+	if !errors.As(err, &failure) || len(failure.Stack) < 2 {
+		return text
+	}
+	var b strings.Builder
+	b.WriteString(text)
+	for i, at := range failure.Stack {
+		name := at.Function
+		if name == "" {
+			name = "top level"
+		}
+		fmt.Fprintf(&b, "%s %s at %s", [...]string{" (in", ","}[min(i, 1)], name, at)
+	}
+	return b.String() + ")"
 }
 
 // declarations are what each phase adds to the library.

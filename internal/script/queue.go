@@ -28,6 +28,8 @@ type Queue struct {
 	resources Resources
 	load      func(*queue.View) error // reads the envelope
 	pre, post *Program                // nil: none
+
+	preRuns, postRuns *runs
 }
 
 var _ queue.Hooks = (*Queue)(nil)
@@ -43,11 +45,11 @@ func (q *Queue) PreDelivery(ctx context.Context, v *queue.View) queue.Decision {
 	}
 	failed := queue.Decision{Action: queue.Requeue, Delay: errorDelay, KeepRetry: true, Reason: "pre-delivery script failed"}
 	if err := q.load(v); err != nil {
-		q.engine.failed(q.pre, v.ID.String(), err)
+		q.engine.failed(q.pre, q.preRuns, v.ID.String(), err)
 		return failed
 	}
 	carried := &cell{}
-	d := q.decide(ctx, q.pre, v, carried, failed, func() value.Value { return preArguments(v) })
+	d := q.decide(ctx, q.pre, q.preRuns, v, carried, failed, func() value.Value { return preArguments(v) })
 	d.Context = carried
 	return d
 }
@@ -58,21 +60,23 @@ func (q *Queue) PostDelivery(ctx context.Context, v *queue.View, r *queue.Result
 		return queue.Decision{}
 	}
 	if err := q.load(v); err != nil {
-		q.engine.failed(q.post, v.ID.String(), err)
+		q.engine.failed(q.post, q.postRuns, v.ID.String(), err)
 		return queue.Decision{}
 	}
 	carried, _ := r.Context.(*cell)
-	return q.decide(ctx, q.post, v, carried, queue.Decision{}, func() value.Value { return postArguments(v, r) })
+	return q.decide(ctx, q.post, q.postRuns, v, carried, queue.Decision{}, func() value.Value { return postArguments(v, r) })
 }
 
 // decide runs a script of the queue.
-func (q *Queue) decide(ctx context.Context, p *Program, v *queue.View, carried *cell, failed queue.Decision, arguments func() value.Value) queue.Decision {
+func (q *Queue) decide(ctx context.Context, p *Program, r *runs, v *queue.View, carried *cell, failed queue.Decision, arguments func() value.Value) queue.Decision {
 	host := &queueHost{hooks: q, view: v}
-	err := q.engine.run(ctx, p, execution{
-		host: host, transaction: v.ID.String(), context: carried,
-		variables: map[string]func() value.Value{
-			"arguments": arguments,
-			"message":   func() value.Value { return messageValue(v) },
+	err := q.engine.run(ctx, p, &execution{
+		runs: r, priority: v.Priority, host: host, transaction: v.ID.String(), context: carried,
+		variables: func(name string) value.Value {
+			if name == "message" {
+				return messageValue(v)
+			}
+			return arguments()
 		},
 	})
 	var d queue.Decision
@@ -82,7 +86,7 @@ func (q *Queue) decide(ctx context.Context, p *Program, v *queue.View, carried *
 	case errors.As(err, &exited):
 		d, _ = exited.Outcome.(queue.Decision)
 	default:
-		q.engine.failed(p, v.ID.String(), err)
+		q.engine.failed(p, r, v.ID.String(), err)
 		return failed
 	}
 	d.SetMetadata, d.Metadata = host.set, host.metadata

@@ -3,6 +3,7 @@ package script
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/queue"
 	"github.com/posthaste-mta/posthaste/internal/session"
@@ -17,11 +18,22 @@ type Server struct {
 	// FlatMail leaves the parts of messages unopened, so that scripts see a
 	// message without parts (spec config.md 3.1, phases.data.multipart).
 	FlatMail bool
+
+	Pool    *Pool                           // on which they run; nil: unbounded
+	Time    map[session.Phase]time.Duration // takes the place of Limits.Time of the Engine
+	Metrics *ServerMetrics                  // nil: nobody counts
 }
 
 // Session returns the hooks of a server. The error names ids without a script.
 func (e *Engine) Session(v Server) (*Session, error) {
 	s := &Session{engine: e, server: v.ID, flat: v.FlatMail}
+	counters := v.Metrics
+	if counters == nil {
+		counters = NewServerMetrics()
+	}
+	for phase := range s.runs {
+		s.runs[phase] = newRuns(v.Pool, v.Time[session.Phase(phase)], counters.phases[phase])
+	}
 	var errs []error
 	find := func(phase session.Phase, id string) *Program {
 		p := e.Program(phase.String(), id)
@@ -55,6 +67,7 @@ func (e *Engine) Queue(r Resources, load func(*queue.View) error) *Queue {
 		engine: e, resources: r, load: load,
 		pre: e.Program(predelivery, predelivery), post: e.Program(postdelivery, postdelivery),
 	}
+	q.preRuns, q.postRuns = e.options.Queue.runs()
 	if q.pre == nil && q.post == nil {
 		return nil
 	}

@@ -16,6 +16,7 @@ type Session struct {
 	server  string
 	phases  session.Phases
 	scripts [session.PhaseDisconnect + 1]*Program
+	runs    [session.PhaseDisconnect + 1]*runs
 	// byDomain are scripts of rcptto for single recipient domains.
 	byDomain *domains
 	// flat leaves the parts of messages unopened.
@@ -47,7 +48,12 @@ type cell struct{ v value.Value }
 
 // decide runs the script of a phase. It returns what the script exited with,
 // nil at its end, and false on an error, which has been reported.
-func (s *Session) decide(ctx context.Context, p *Program, c *session.Connection, host *sessionHost, arguments func() value.Value) (any, bool) {
+func (s *Session) decide(ctx context.Context, phase session.Phase, c *session.Connection, host *sessionHost, arguments func() value.Value) (any, bool) {
+	return s.decideBy(ctx, s.scripts[phase], phase, c, host, arguments)
+}
+
+// decideBy does that by a script that need not be the one of the whole phase.
+func (s *Session) decideBy(ctx context.Context, p *Program, phase session.Phase, c *session.Connection, host *sessionHost, arguments func() value.Value) (any, bool) {
 	host.connection = c
 	carried, _ := c.Context.(*cell)
 	if carried == nil {
@@ -58,12 +64,17 @@ func (s *Session) decide(ctx context.Context, p *Program, c *session.Connection,
 	if host.transaction != nil {
 		transaction = host.transaction.ID.String()
 	}
-	err := s.engine.run(ctx, p, execution{
+	err := s.engine.run(ctx, p, &execution{
+		runs: s.runs[phase], priority: c.Priority, check: c.Check,
 		host: host, transaction: transaction, context: carried,
-		variables: map[string]func() value.Value{
-			"arguments":   arguments,
-			"connection":  func() value.Value { return s.connection(p, c) },
-			"transaction": func() value.Value { return transactionValue(c, host.transaction) },
+		variables: func(name string) value.Value {
+			switch name {
+			case "connection":
+				return s.connection(p, c)
+			case "transaction":
+				return transactionValue(c, host.transaction)
+			}
+			return arguments()
 		},
 	})
 	var exited *value.Exit
@@ -73,7 +84,7 @@ func (s *Session) decide(ctx context.Context, p *Program, c *session.Connection,
 	case errors.As(err, &exited):
 		return exited.Outcome, true
 	}
-	s.engine.failed(p, transaction, err)
+	s.engine.failed(p, s.runs[phase], transaction, err)
 	return nil, false
 }
 
@@ -87,13 +98,13 @@ func (s *Session) connection(p *Program, c *session.Connection) value.Value {
 
 // Connect implements session.Hooks.
 func (s *Session) Connect(ctx context.Context, c *session.Connection) session.ConnectVerdict {
-	out, ok := s.decide(ctx, s.scripts[session.PhaseConnect], c, &sessionHost{}, func() value.Value { return connectArguments(c) })
+	out, ok := s.decide(ctx, session.PhaseConnect, c, &sessionHost{}, func() value.Value { return connectArguments(c) })
 	return verdict(out, ok, session.ConnectVerdict{}, session.ConnectVerdict{Verdict: deferred})
 }
 
 // Proxy implements session.Hooks.
 func (s *Session) Proxy(ctx context.Context, c *session.Connection, t *session.Transaction, line string) session.ProxyVerdict {
-	out, ok := s.decide(ctx, s.scripts[session.PhaseProxy], c, &sessionHost{transaction: t},
+	out, ok := s.decide(ctx, session.PhaseProxy, c, &sessionHost{transaction: t},
 		func() value.Value { return record("command", value.String(line)) })
 	failed := session.ProxyVerdict{Verdict: session.Verdict{Action: session.Reply}}
 	failed.Reply.Code = 421
@@ -102,19 +113,19 @@ func (s *Session) Proxy(ctx context.Context, c *session.Connection, t *session.T
 
 // Helo implements session.Hooks.
 func (s *Session) Helo(ctx context.Context, c *session.Connection, extensions []string) session.HeloVerdict {
-	out, ok := s.decide(ctx, s.scripts[session.PhaseHelo], c, &sessionHost{}, func() value.Value { return heloArguments(c, extensions) })
+	out, ok := s.decide(ctx, session.PhaseHelo, c, &sessionHost{}, func() value.Value { return heloArguments(c, extensions) })
 	return verdict(out, ok, session.HeloVerdict{}, session.HeloVerdict{Verdict: deferred})
 }
 
 // Auth implements session.Hooks. A script that does not decide has rejected.
 func (s *Session) Auth(ctx context.Context, c *session.Connection, a *session.Authentication) session.AuthVerdict {
-	out, ok := s.decide(ctx, s.scripts[session.PhaseAuth], c, &sessionHost{}, func() value.Value { return authArguments(a) })
+	out, ok := s.decide(ctx, session.PhaseAuth, c, &sessionHost{}, func() value.Value { return authArguments(a) })
 	return verdict(out, ok, session.AuthVerdict{Verdict: session.Verdict{Action: session.Reject}}, session.AuthVerdict{Verdict: deferred})
 }
 
 // MailFrom implements session.Hooks.
 func (s *Session) MailFrom(ctx context.Context, c *session.Connection, t *session.Transaction) session.MailVerdict {
-	out, ok := s.decide(ctx, s.scripts[session.PhaseMailFrom], c, &sessionHost{transaction: t}, func() value.Value { return mailArguments(t) })
+	out, ok := s.decide(ctx, session.PhaseMailFrom, c, &sessionHost{transaction: t}, func() value.Value { return mailArguments(t) })
 	return verdict(out, ok, session.MailVerdict{}, session.MailVerdict{Verdict: deferred})
 }
 
@@ -128,7 +139,7 @@ func (s *Session) RcptTo(ctx context.Context, c *session.Connection, t *session.
 	if p == nil {
 		return session.RcptVerdict{}
 	}
-	out, ok := s.decide(ctx, p, c, &sessionHost{transaction: t}, func() value.Value { return rcptArguments(r) })
+	out, ok := s.decideBy(ctx, p, session.PhaseRcptTo, c, &sessionHost{transaction: t}, func() value.Value { return rcptArguments(r) })
 	return verdict(out, ok, session.RcptVerdict{}, session.RcptVerdict{Verdict: deferred})
 }
 
@@ -137,14 +148,14 @@ func (s *Session) RcptTo(ctx context.Context, c *session.Connection, t *session.
 func (s *Session) EndOfData(ctx context.Context, c *session.Connection, t *session.Transaction, m *session.Mail) session.Verdict {
 	mail := &received{kit: s.engine.options.Mail, transaction: t, mail: m, flat: s.flat}
 	defer mail.close()
-	out, ok := s.decide(ctx, s.scripts[session.PhaseEndOfData], c, &sessionHost{transaction: t, mail: mail},
+	out, ok := s.decide(ctx, session.PhaseEndOfData, c, &sessionHost{transaction: t, mail: mail},
 		func() value.Value { return record("mail", mail.message().Value()) })
 	return verdict(out, ok, deferred, deferred)
 }
 
 // Disconnect implements session.Hooks.
 func (s *Session) Disconnect(ctx context.Context, c *session.Connection, end session.Closing) {
-	s.decide(ctx, s.scripts[session.PhaseDisconnect], c, &sessionHost{}, func() value.Value { return disconnectArguments(end) })
+	s.decide(ctx, session.PhaseDisconnect, c, &sessionHost{}, func() value.Value { return disconnectArguments(end) })
 }
 
 // deferred is what a script error means in most phases.

@@ -117,6 +117,14 @@ type proxiedConn struct {
 	rest *bufio.Reader // nil once it is empty
 }
 
+// SyscallConn implements syscall.Conn, for who looks at the socket itself.
+func (c *proxiedConn) SyscallConn() (syscall.RawConn, error) {
+	if raw, ok := c.Conn.(syscall.Conn); ok {
+		return raw.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
+
 func (c *proxiedConn) Read(b []byte) (int, error) {
 	if c.rest != nil {
 		if c.rest.Buffered() > 0 {

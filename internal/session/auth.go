@@ -109,7 +109,7 @@ func (s *Session) authPlain(ctx context.Context, a smtp.Auth) (string, AuthVerdi
 		s.mistake(replyAuthSyntax)
 		return "", AuthVerdict{}, errAuth
 	}
-	return step.Username, s.settings.Hooks.Auth(ctx, &s.c, &step), nil
+	return step.Username, s.settings.Hooks.Auth(s.hook(ctx), &s.c, &step), nil
 }
 
 // authLogin is what draft-murchison-sasl-login describes: two prompts, the
@@ -127,7 +127,7 @@ func (s *Session) authLogin(ctx context.Context, a smtp.Auth) (string, AuthVerdi
 		return "", AuthVerdict{}, err
 	}
 	step := Authentication{Mechanism: a.Mechanism, Username: string(username), Password: string(password)}
-	return step.Username, s.settings.Hooks.Auth(ctx, &s.c, &step), nil
+	return step.Username, s.settings.Hooks.Auth(s.hook(ctx), &s.c, &step), nil
 }
 
 // maxAuthSteps is more than any mechanism has.
@@ -137,7 +137,7 @@ const maxAuthSteps = 20
 func (s *Session) authOther(ctx context.Context, a smtp.Auth) (AuthVerdict, error) {
 	step := Authentication{Mechanism: a.Mechanism, Response: a.Initial}
 	for ; step.State < maxAuthSteps; step.State++ {
-		v := s.settings.Hooks.Auth(ctx, &s.c, &step)
+		v := s.settings.Hooks.Auth(s.hook(ctx), &s.c, &step)
 		if v.Action != Reply {
 			return v, nil
 		}

@@ -28,6 +28,8 @@ type Connection struct {
 	Messages int   // accepted so far
 	// Context belongs to the hooks: it carries their state from phase to phase.
 	Context any
+
+	watch *watch // nil until a hook has run
 }
 
 // Helo is how a client introduced itself.

@@ -44,7 +44,7 @@ func (s *Session) endOfData(ctx context.Context, x *text) {
 	v := Verdict{Action: Defer}
 	if s.has(PhaseEndOfData) {
 		s.now(Deciding)
-		v = s.settings.Hooks.EndOfData(ctx, &s.c, s.t, m)
+		v = s.settings.Hooks.EndOfData(s.hook(ctx), &s.c, s.t, m)
 	}
 	if v.Action != Accept {
 		s.busy = s.busy || v.Disconnect

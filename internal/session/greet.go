@@ -121,7 +121,7 @@ func (s *Session) greet(ctx context.Context) {
 	}
 	var v ConnectVerdict
 	if s.has(PhaseConnect) {
-		v = s.settings.Hooks.Connect(ctx, &s.c)
+		v = s.settings.Hooks.Connect(s.hook(ctx), &s.c)
 	}
 	d := connectDefaults
 	d.accepted = smtp.NewReply(220, smtp.EnhancedCode{}, banner)

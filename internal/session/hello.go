@@ -55,7 +55,7 @@ func (s *Session) hello(ctx context.Context, verb, host string) {
 	}
 	v := HeloVerdict{}
 	if s.has(PhaseHelo) {
-		v = s.settings.Hooks.Helo(ctx, &s.c, slices.Clone(extensions))
+		v = s.settings.Hooks.Helo(s.hook(ctx), &s.c, slices.Clone(extensions))
 	}
 	if v.Host != "" {
 		s.c.Helo.Host = v.Host

@@ -13,7 +13,8 @@ import (
 //
 // What the pointers lead to belongs to the session. A hook may keep it no longer
 // than the call, and changes nothing but Connection.Context; all else it wants
-// different it says in its verdict. ctx ends when the session is cut off.
+// different it says in its verdict. ctx ends when the session is cut off, or when
+// Connection.Check has found that the client has left.
 type Hooks interface {
 	// Phases says which of the methods below are worth calling. It is asked once
 	// per connection. The phases left out take their default: proxy and

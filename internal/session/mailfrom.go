@@ -46,7 +46,7 @@ func (s *Session) mail(ctx context.Context, m smtp.Mail) {
 	}
 	var v MailVerdict
 	if s.has(PhaseMailFrom) {
-		v = s.settings.Hooks.MailFrom(ctx, &s.c, t)
+		v = s.settings.Hooks.MailFrom(s.hook(ctx), &s.c, t)
 	}
 	r := mailDefaults.reply(v.Verdict)
 	if v.Action != Accept {

@@ -9,7 +9,7 @@ import (
 // proxy asks the hook about a line before it is interpreted, and returns the
 // line to interpret unless the hook has answered it.
 func (s *Session) proxy(ctx context.Context, line string) (string, bool) {
-	v := s.settings.Hooks.Proxy(ctx, &s.c, s.t, line)
+	v := s.settings.Hooks.Proxy(s.hook(ctx), &s.c, s.t, line)
 	s.askProxy = v.Next
 	if v.Action != Reply {
 		if v.Command != "" {

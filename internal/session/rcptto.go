@@ -39,7 +39,7 @@ func (s *Session) rcpt(ctx context.Context, cmd smtp.Rcpt) {
 	}
 	var v RcptVerdict
 	if s.has(PhaseRcptTo) {
-		v = s.settings.Hooks.RcptTo(ctx, &s.c, s.t, &r)
+		v = s.settings.Hooks.RcptTo(s.hook(ctx), &s.c, s.t, &r)
 	}
 	reply := rcptDefaults.reply(v.Verdict)
 	if v.Action != Accept {

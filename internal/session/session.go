@@ -54,9 +54,10 @@ type Session struct {
 	newID      func() envelope.ID
 	id         envelope.ID // of the transaction, or of the next
 	offer      offer
-	mechanisms []string // that AUTH takes
-	askProxy   bool     // the next line goes to the proxy hook
-	name       chan PTR // of the client, while it is being looked up
+	mechanisms []string        // that AUTH takes
+	askProxy   bool            // the next line goes to the proxy hook
+	name       chan PTR        // of the client, while it is being looked up
+	hooks      context.Context // of the hooks; nil until one runs
 
 	transactions int // begun
 	authFailures int
@@ -132,6 +133,7 @@ func (s *Session) Serve(ctx context.Context) {
 		s.closed()
 		return
 	}
+	defer s.unwatch()
 	s.connect(ctx)
 	for !s.over {
 		s.command(ctx)

@@ -11,13 +11,11 @@ import (
 // known of it, and at debug level what scripts echo.
 func ScriptEvents(log Log) script.Events {
 	return script.Events{
-		Failed: func(phase, id, transaction, detail string) {
-			for i, line := range strings.Split(strings.TrimRight(detail, "\n"), "\n") {
-				if i == 0 {
-					line = phase + " script failed: " + line
-				}
-				log.Line(slog.LevelError, "["+transaction+"] "+line)
-			}
+		Failed: func(phase, _, transaction, detail string) {
+			log.Line(slog.LevelError, "["+transaction+"] "+phase+" script failed: "+detail)
+		},
+		Cancelled: func(phase, _, transaction string, cause error) {
+			log.Line(slog.LevelInfo, "["+transaction+"] "+phase+" script ended early: "+cause.Error())
 		},
 		Echoed: func(_, _, transaction, text string) {
 			if log.Keeps(slog.LevelDebug) {

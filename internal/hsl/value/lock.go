@@ -58,7 +58,11 @@ func (l *locks) wait(t *Thread, name any, k *lock, turn chan struct{}) error {
 	ctx := t.Context()
 	select {
 	case <-turn:
-		return nil
+		err := t.Resume()
+		if err != nil {
+			l.release(t, name)
+		}
+		return err
 	case <-ctx.Done():
 	}
 	l.mu.Lock()

@@ -47,6 +47,8 @@ type Setup struct {
 	// Transaction names the private cache of this message or transaction, for
 	// the cache option per_message.
 	Transaction string
+	// Turn is the right to run; nil: nobody counts.
+	Turn Turn
 }
 
 // Thread is one execution of one script. It is not safe for concurrent use; a
@@ -62,6 +64,8 @@ type Thread struct {
 	done     <-chan struct{}
 	blocking context.Context // ctx with the deadline, once somebody asked for it
 	cancel   context.CancelFunc
+	resting  bool // it has given up its Turn
+	looks    int  // at limits since the turn began
 
 	started  time.Time
 	deadline time.Time
@@ -115,8 +119,14 @@ func (t *Thread) End() {
 }
 
 // Context returns the context for whatever blocks: it ends when the script is
-// cancelled or out of time.
+// cancelled or out of time. To ask for it says that the builtin is about to
+// wait, so that another thread may run until it returns or calls back.
 func (t *Thread) Context() context.Context {
+	t.rest()
+	return t.context()
+}
+
+func (t *Thread) context() context.Context {
 	if t.blocking == nil {
 		t.blocking = t.ctx
 		if !t.deadline.IsZero() {
@@ -154,6 +164,7 @@ func (t *Thread) Step(n int) error {
 // Poll looks at limits and cancellation, and fills Fuel again.
 func (t *Thread) Poll() error {
 	t.steps += t.tank - t.Fuel
+	t.looks++
 	if most := t.Limits.Instructions; most > 0 && t.steps >= most {
 		t.tank, t.Fuel = 0, 0
 		return &LimitError{Limit: "instructions", Value: strconv.FormatInt(most, 10)}
@@ -188,7 +199,7 @@ func (t *Thread) outOfTime() error {
 // Interrupted converts the error of something that blocked on Context into the
 // error that ends the script, if it was the script's end that interrupted it.
 func (t *Thread) Interrupted(err error) error {
-	ctx := t.Context()
+	ctx := t.context()
 	if ctx.Err() == nil {
 		return err
 	}

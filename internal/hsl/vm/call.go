@@ -20,8 +20,10 @@ func (m *Machine) enter(code *compile.Code, fn *value.Function, base int, args [
 	if len(m.frames) >= m.Limits.Depth {
 		return value.Errorf("calls nest deeper than %d", m.Limits.Depth)
 	}
-	if err := m.Step(callSteps); err != nil {
-		return err
+	if m.Fuel -= callSteps; m.Fuel < 0 {
+		if err := m.poll(); err != nil {
+			return err
+		}
 	}
 	f := m.pushFrame(code, base)
 	f.globals = m.instance(code.Module).cells
@@ -36,6 +38,14 @@ func (m *Machine) enter(code *compile.Code, fn *value.Function, base int, args [
 		m.box(f, fn)
 	}
 	return nil
+}
+
+// poll looks at limits, and lets other threads go first after a long turn.
+func (m *Machine) poll() error {
+	if err := m.Poll(); err != nil {
+		return err
+	}
+	return m.Yield()
 }
 
 // bind puts arguments, defaults and rest where the parameters are, and makes
@@ -103,6 +113,9 @@ func (m *Machine) Call(fn value.Value, args ...value.Value) (value.Value, error)
 	f := fn.Function()
 	if f == nil {
 		return value.None, value.Errorf("call of a %s", fn.Kind())
+	}
+	if err := m.Resume(); err != nil {
+		return value.None, err
 	}
 	base := m.reserve(len(args))
 	defer func(top int) { m.top = top }(m.top)
@@ -188,6 +201,9 @@ func (m *Machine) callGo(b *value.Builtin, this *value.Object, args []value.Valu
 	m.depth++
 	held := m.Held()
 	v, err := m.callNative(b, this, c)
+	if again := m.Resume(); again != nil {
+		err = again
+	}
 	if m.Held() > held {
 		m.Unhold(held)
 	}

@@ -482,7 +482,7 @@ reload:
 
 	poll:
 		f.pc = pc
-		if err = m.Poll(); err != nil {
+		if err = m.poll(); err != nil {
 			return value.None, err
 		}
 		goto reload

@@ -1,0 +1,37 @@
+package script
+
+import (
+	"time"
+)
+
+// QueueRuns say how the scripts of the queue are run.
+type QueueRuns struct {
+	// Pre and Post are the pools of pre-delivery and post-delivery scripts; nil:
+	// unbounded.
+	Pre, Post *Pool
+	// PreTime and PostTime take the place of Limits.Time; zero: that holds.
+	PreTime, PostTime time.Duration
+	// Metrics count; nil: nobody does.
+	Metrics *QueueMetrics
+}
+
+// runs say how the scripts of one phase are run.
+type runs struct {
+	pool    *Pool
+	time    time.Duration // takes the place of the general limit; 0: that holds
+	metrics *hookMetrics
+}
+
+func newRuns(p *Pool, limit time.Duration, m *hookMetrics) *runs {
+	m.Threads.Set(int64(p.Size()))
+	return &runs{pool: p, time: limit, metrics: m}
+}
+
+// runs returns how those of the queue are run.
+func (q QueueRuns) runs() (pre, post *runs) {
+	m := q.Metrics
+	if m == nil {
+		m = new(QueueMetrics)
+	}
+	return newRuns(q.Pre, q.PreTime, (*hookMetrics)(&m.pre)), newRuns(q.Post, q.PostTime, (*hookMetrics)(&m.post))
+}
