@@ -192,9 +192,7 @@ func (e *Engine) execution(p *Program, x *execution, turn value.Turn) hsl.Execut
 		Limits: e.options.Limits, Process: e.options.Process, Host: x.host, Transaction: x.transaction, Turn: turn,
 		Echo: func(text string) { e.echoed(p, x.transaction, text) },
 	}}
-	if x.runs.time > 0 {
-		exec.Limits.Time = x.runs.time
-	}
+	exec.Limits.Time = x.runs.time
 	for _, name := range predeclared {
 		if !p.Uses(name) {
 			continue

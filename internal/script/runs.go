@@ -1,15 +1,13 @@
 package script
 
-import (
-	"time"
-)
+import "time"
 
 // QueueRuns say how the scripts of the queue are run.
 type QueueRuns struct {
 	// Pre and Post are the pools of pre-delivery and post-delivery scripts; nil:
 	// unbounded.
 	Pre, Post *Pool
-	// PreTime and PostTime take the place of Limits.Time; zero: that holds.
+	// PreTime and PostTime take the place of Limits.Time.
 	PreTime, PostTime time.Duration
 	// Metrics count; nil: nobody does.
 	Metrics *QueueMetrics
@@ -18,7 +16,7 @@ type QueueRuns struct {
 // runs say how the scripts of one phase are run.
 type runs struct {
 	pool    *Pool
-	time    time.Duration // takes the place of the general limit; 0: that holds
+	time    time.Duration // limit; 0: none
 	metrics *hookMetrics
 }
 
@@ -35,3 +33,6 @@ func (q QueueRuns) runs() (pre, post *runs) {
 	}
 	return newRuns(q.Pre, q.PreTime, (*hookMetrics)(&m.pre)), newRuns(q.Post, q.PostTime, (*hookMetrics)(&m.post))
 }
+
+// CountThreads publishes the sizes of the pools after they have changed.
+func (q QueueRuns) CountThreads() { q.runs() }

@@ -32,7 +32,11 @@ func (e *Engine) Session(v Server) (*Session, error) {
 		counters = NewServerMetrics()
 	}
 	for phase := range s.runs {
-		s.runs[phase] = newRuns(v.Pool, v.Time[session.Phase(phase)], counters.phases[phase])
+		limit, own := v.Time[session.Phase(phase)]
+		if !own {
+			limit = e.options.Limits.Time
+		}
+		s.runs[phase] = newRuns(v.Pool, limit, counters.phases[phase])
 	}
 	var errs []error
 	find := func(phase session.Phase, id string) *Program {

@@ -28,6 +28,7 @@ type snapshot struct {
 	plugins      func()              // puts the running settings of plug-ins in force
 	authorities  []*x509.Certificate // of pki.public
 	scripts      *script.Engine
+	pools        *scriptPools // nil: scripts are not going to run
 	queue        *queue.Settings
 	poolPolicy   delivery.PoolPolicy
 	servers      map[string]*serverSettings
@@ -40,7 +41,7 @@ func compose(startup *Startup, r *Running, keys []pki.Key, host *scriptHost) (*s
 	if err != nil {
 		return nil, fmt.Errorf("host name: %w", err)
 	}
-	s := &snapshot{running: r, hostname: hostname, servers: map[string]*serverSettings{}}
+	s := &snapshot{running: r, hostname: hostname, pools: host.pools, servers: map[string]*serverSettings{}}
 	if err := s.composePKI(startup, keys); err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ type scriptHost struct {
 	load    func(*queue.View) error
 	dns     func() *dns.Resolver // is there before a script runs
 	courier script.Courier
+	pools   *scriptPools // nil: scripts are not going to run
 }
 
 // engine compiles the scripts of the running configuration, which may refer to
@@ -64,7 +65,7 @@ func (s *snapshot) engine(startup *Startup, host *scriptHost, named script.Resou
 		Source: source, Library: client.Library(s.library(source, names)), Process: host.process,
 		Mail:    mail.New(mail.Options{Keys: keyring{s.certificates}, Resolver: names, Sender: client}),
 		Modules: extra.New(extra.Options{Plugins: host.plugins}),
-		Limits:  scriptLimits, Events: host.events,
+		Limits:  r.Scripting.Limits.general(), Queue: host.pools.queue(r), Events: host.events,
 	})
 }
 
@@ -87,9 +88,6 @@ func (s *snapshot) library(source script.Source, names *lookup.Resolver) *value.
 		Engine:   engine.Options{Sender: names},
 	})
 }
-
-// scriptLimits keep one script from taking the process with it.
-var scriptLimits = value.Limits{Memory: 256 << 20, Output: 16 << 20}
 
 // read returns the content of a file that scripts may import.
 func (f *ScriptFile) read() ([]byte, error) {
@@ -130,7 +128,10 @@ func (v *Server) hooks() (map[session.Phase]string, map[string]string) {
 // of the phases hold: without one for eod nothing is ever queued.
 func (c *snapshot) sessionHooks(v *Server) (session.Hooks, error) {
 	named, byDomain := v.hooks()
-	return c.scripts.Session(script.Server{ID: v.ID, Hooks: named, RecipientDomains: byDomain})
+	pool, metrics := c.pools.server(v.ID)
+	return c.scripts.Session(script.Server{ID: v.ID, Hooks: named, RecipientDomains: byDomain,
+		Pool: pool, Time: v.Phases.timeLimits(), Metrics: metrics,
+	})
 }
 
 // sourceAddress returns the address to connect from of that id.

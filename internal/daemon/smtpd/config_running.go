@@ -136,8 +136,19 @@ type QueuesProxy struct {
 
 // Scripting holds the scripts, mostly put there by `posthaste config`.
 type Scripting struct {
-	Hooks Hooks        `yaml:"hooks"`
-	Files []ScriptFile `yaml:"files"`
+	Hooks  Hooks        `yaml:"hooks"`
+	Files  []ScriptFile `yaml:"files"`
+	Limits ScriptLimits `yaml:"limits"`
+}
+
+// ScriptLimits are what one run of a script may use. Zero: no bound.
+type ScriptLimits struct {
+	Time         time.Duration                  `yaml:"time"`
+	PreDelivery  config.Optional[time.Duration] `yaml:"predelivery"`  // unset: as Time
+	PostDelivery config.Optional[time.Duration] `yaml:"postdelivery"` // unset: as Time
+	Instructions int                            `yaml:"instructions"`
+	Memory       config.Bytes                   `yaml:"memory"`
+	Output       config.Bytes                   `yaml:"output"`
 }
 
 // Hooks holds the scripts by phase.

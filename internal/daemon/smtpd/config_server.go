@@ -116,14 +116,16 @@ type Phases struct {
 
 // Phase names the script of one phase. Empty: none.
 type Phase struct {
-	Hook string `yaml:"hook"`
+	Hook      string                         `yaml:"hook"`
+	TimeLimit config.Optional[time.Duration] `yaml:"timelimit"` // unset: scripting.limits.time
 }
 
 // ConnectPhase is the beginning of a connection.
 type ConnectPhase struct {
-	Hook         string        `yaml:"hook"`
-	GreetDelay   time.Duration `yaml:"greetdelay"`   // how long clients are watched before the banner
-	EarlyTalkers string        `yaml:"earlytalkers"` // Refuse or "allow"
+	TimeLimit    config.Optional[time.Duration] `yaml:"timelimit"` // unset: scripting.limits.time
+	Hook         string                         `yaml:"hook"`
+	GreetDelay   time.Duration                  `yaml:"greetdelay"`   // how long clients are watched before the banner
+	EarlyTalkers string                         `yaml:"earlytalkers"` // Refuse or "allow"
 }
 
 // What to do with what should not be.
@@ -134,21 +136,24 @@ const (
 
 // AuthPhase is the AUTH command, which is announced only when Hook is set.
 type AuthPhase struct {
-	Hook       string                `yaml:"hook"`
-	Mechanisms []string              `yaml:"mechanisms"`
-	TLSOnly    config.Optional[bool] `yaml:"tlsonly"` // unset: true where STARTTLS is offered
+	TimeLimit  config.Optional[time.Duration] `yaml:"timelimit"` // unset: scripting.limits.time
+	Hook       string                         `yaml:"hook"`
+	Mechanisms []string                       `yaml:"mechanisms"`
+	TLSOnly    config.Optional[bool]          `yaml:"tlsonly"` // unset: true where STARTTLS is offered
 }
 
 // MailFromPhase is the MAIL command.
 type MailFromPhase struct {
-	Hook        string `yaml:"hook"`
-	MaxMessages int    `yaml:"maxmessages"` // transactions per connection; 0: no bound
+	TimeLimit   config.Optional[time.Duration] `yaml:"timelimit"` // unset: scripting.limits.time
+	Hook        string                         `yaml:"hook"`
+	MaxMessages int                            `yaml:"maxmessages"` // transactions per connection; 0: no bound
 }
 
 // RcptToPhase is the RCPT command.
 type RcptToPhase struct {
-	Hook          RecipientHook `yaml:"hook"`
-	MaxRecipients int           `yaml:"maxrecipients"` // per transaction; 0: no bound beyond the built-in one
+	TimeLimit     config.Optional[time.Duration] `yaml:"timelimit"` // unset: scripting.limits.time
+	Hook          RecipientHook                  `yaml:"hook"`
+	MaxRecipients int                            `yaml:"maxrecipients"` // per transaction; 0: no bound beyond the built-in one
 }
 
 // RecipientHook is a hook that may depend on the recipient's domain. Keys of

@@ -178,6 +178,7 @@ func (d *Daemon) Start(ctx context.Context) (err error) {
 		return err
 	}
 	d.warn(append(warnings, running.absentSources(hasAddress)...))
+	d.scripts.pools = newScriptPools(d.startup, &d.registry)
 	next, err := compose(d.startup, running, d.keys, d.scripts)
 	if err != nil {
 		return err

@@ -124,6 +124,7 @@ func (d *Daemon) adoptLocked(next *snapshot) {
 		d.complete(id, s)
 	}
 	next.plugins()
+	d.scripts.pools.resize(d.startup, next.running)
 	d.current.Store(next)
 	d.courier.Configure(next.courierOptions(d.startup))
 	d.queue.Reload(next.queue)
