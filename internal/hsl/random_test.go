@@ -1,6 +1,7 @@
 package hsl_test
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"regexp"
@@ -10,6 +11,12 @@ import (
 
 	"github.com/posthaste-mta/posthaste/internal/hsl"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
+)
+
+// A longer search: go test ./internal/hsl -run TestRandomPrograms -seeds 20000.
+var (
+	seeds     = flag.Int("seeds", 300, "how many random programs run")
+	firstSeed = flag.Int("first-seed", 0, "seed of the first of them")
 )
 
 // writer writes random programs that compile, on a few variables of changing
@@ -43,7 +50,7 @@ func (w *writer) expr() string {
 		return w.pick("1", "2.5", "-3", `"text"`, `"12"`, `""`, "none", "true", "false", "[]", "[1, 2, 3]", `["k" => 1, "l" => [2]]`,
 			w.variable(), w.variable(), w.target(), "$i", "$o", `"$a-$i"`)
 	}
-	switch w.IntN(16) {
+	switch w.IntN(18) {
 	case 0, 1, 2:
 		op := w.pick("+", "-", "*", "/", "%", ".", "==", "!=", "===", "<", ">=", "&", "|", "<<", ">>>", "and", "or", "??", "**")
 		if op == "*" || op == "**" || op == "<<" { // whose results would grow
@@ -74,8 +81,26 @@ func (w *writer) expr() string {
 		return "unset(" + w.target() + ")"
 	case 14:
 		return "(" + w.expr() + " ?: " + w.expr() + ")"
+	case 15, 16:
+		return w.builtin()
 	}
 	return "number(" + w.expr() + ")"
+}
+
+// builtin writes calls of builtins that return an argument or a part of it, keep
+// one, or call back into what may write to it.
+func (w *writer) builtin() string {
+	x := w.variable()
+	list := "(is_array(" + x + ") ? " + x + " : [" + w.expr() + "])"
+	return w.pick(
+		"length("+x+")", "array_reverse("+list+")", "array_find(is_array, "+list+")", "array_includes("+w.expr()+", "+list+")",
+		"array_map(function ($v) { "+w.pick("$v[] = 1;", `$v["k"] = 2;`, "")+" return $v; }, "+list+")",
+		"array_filter(function ($v) { return $v != 1; }, "+list+")",
+		"array_reduce(function ($x, $y) { $x[] = $y; return $x; }, "+list+", "+w.pick("[]", w.variable())+")",
+		"array_sort(function ($x, $y) { $x[] = 1; return string($x) < string($y); }, "+list+")",
+		"array_unique("+list+")", "array("+x+", "+w.variable()+")", "json_encode("+list+")",
+		"keep("+x+")", "f(...array_keys("+list+"), ...[1, 2])[0]", "array_combine("+list+", "+list+", "+x+")",
+	)
 }
 
 func (w *writer) statement() string {
@@ -116,11 +141,10 @@ func (w *writer) statement() string {
 // registers of the script, in registers of a function, in cells that a closure
 // shares, and in cells of the module. What they echo must be the same.
 func TestRandomPrograms(t *testing.T) {
-	const programs = 300
 	names := "$a, $b, $c, $d, $e, $i, $o"
 	start := `$a = 1; $b = "b"; $c = [1, "k" => [2, 3]]; $d = none; $e = [[]]; $i = 0; $o = P();`
-	for seed := range uint64(programs) {
-		w := &writer{Rand: rand.New(rand.NewPCG(seed, 1))}
+	for seed := range *seeds {
+		w := &writer{Rand: rand.New(rand.NewPCG(uint64(*firstSeed+seed), 1))}
 		var body strings.Builder
 		body.WriteString("try { ")
 		for range 6 {
@@ -131,7 +155,8 @@ func TestRandomPrograms(t *testing.T) {
 			fmt.Fprintf(&body, "echo isset(%s) ? %s : \"unset\";", name, name)
 		}
 		body.WriteString("echo isset($o->p) ? $o->p : \"unset\";")
-		declared := "class P { $p = 0; } function f($x, $y) { $x[] = 1; return [$x, $y]; }"
+		declared := "class P { $p = 0; } function f($x, $y, ...$z) { $x[] = 1; return [$x, $y]; } " +
+			"$map = Map(\"string\", \"any\"); function keep($v) { global $map; $old = $map->get(\"k\"); $map->set(\"k\", $v); $map->merge(\"l\", $v); return $old; }"
 		var want string
 		for kind, script := range map[string]string{
 			"a registers":  declared + start + body.String(),
@@ -145,7 +170,7 @@ func TestRandomPrograms(t *testing.T) {
 				want = got
 			}
 			if got != want {
-				t.Fatalf("seed %d, %s:\n%s\nechoes\n%.700s\nand elsewhere\n%.700s", seed, kind, script, got, want)
+				t.Fatalf("seed %d, %s:\n%s\nechoes\n%.700s\nand elsewhere\n%.700s", *firstSeed+seed, kind, script, got, want)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -318,4 +319,40 @@ func TestNesting(t *testing.T) {
 	for _, part := range []string{"{", "if (1) ", "while (1) ", "try {", "switch (1) { case 1: ", "function f() {", "if (1) {} else "} {
 		hsl.Compile("script", strings.Repeat(part, 100000), hsl.Options{Library: testLibrary})
 	}
+}
+
+// TestOwners: what only looks at an array leaves it with one owner, so that an
+// append afterwards copies nothing. With a copy for each append the memory that
+// these scripts allocate would be a hundred times what they are allowed here.
+func TestOwners(t *testing.T) {
+	for name, body := range map[string]string{
+		"length":    `$a[] = $i; if (length($a) < 0) throw "x";`,
+		"includes":  `if (!array_includes(-$i, $a)) $a[] = $i; if ($i > 200) break;`,
+		"nested":    `$a["k"][] = $i; if (length($a["k"]) < 0) throw "x";`,
+		"function":  `$a[] = $i; if (size($a) < 0) throw "x";`,
+		"method":    `$a[] = $i; if ($map->has(length($a))) throw "x";`,
+		"foreach":   `$a[] = $i; foreach ($a as $x) break;`,
+		"callback":  `$a[] = $i; array_find(function ($x) { return true; }, $a);`,
+		"condition": `$a[] = $i; if ($a and isset($a[0]) and $a[0] == 0 and is_array($a)) $x = $i;`,
+		"json":      `$a[] = $i; if ($i % 1000 == 0) json_encode($a);`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			prog := mustCompile(t, `function size($x) { return length($x); }
+				function run() { $map = Map("number", "any"); $a = []; for ($i = 0; $i < 4000; $i++) {`+body+`} return length($a["k"] ?? $a); } return run();`)
+			before := allocated()
+			if _, err := prog.Run(t.Context(), hsl.Execution{}); err != nil {
+				t.Fatal(err)
+			}
+			if grown := allocated() - before; grown > 8<<20 {
+				t.Errorf("%d MB were allocated", grown>>20)
+			}
+		})
+	}
+}
+
+// allocated returns how many bytes the process has allocated so far.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
 }

@@ -52,6 +52,17 @@ func (c *Call) Bind(args []Value) (done bool, err error) {
 	return false, nil
 }
 
+// Release gives back the arrays among the arguments that the script gave. Were
+// they not given back, a script that asks for the length of a list between two
+// appends would copy the list with each.
+func (c *Call) Release() {
+	for i := range c.Args[:c.Given] {
+		if a := c.Args[i].Array(); a != nil && c.absent>>i&1 == 0 {
+			a.Release()
+		}
+	}
+}
+
 func (c *Call) countError() error {
 	return CountError(c.Builtin.Name, c.Builtin.Params, c.Given)
 }

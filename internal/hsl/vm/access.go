@@ -29,7 +29,11 @@ func (m *Machine) move(f *frame, w uint32) error {
 		return m.undefined(f, w>>16)
 	}
 	v.Retain()
-	f.regs[uint8(w>>8)] = v
+	r := &f.regs[uint8(w>>8)]
+	if int(uint8(w>>8)) < f.code.Registers {
+		r.Release() // a variable owns what it held, which a temporary may not
+	}
+	*r = v
 	return nil
 }
 

@@ -187,7 +187,8 @@ func (m *Machine) construct(class *value.Class, base int, args []value.Value, ds
 	return value.None, true, nil
 }
 
-// callGo calls a builtin. It may use the places behind args for defaults.
+// callGo calls a builtin, which owns args until it returns: whoever kept one of
+// them has counted that. It may use the places behind args for defaults.
 func (m *Machine) callGo(b *value.Builtin, this *value.Object, args []value.Value) (value.Value, error) {
 	if m.depth == len(m.calls) {
 		m.calls = append(m.calls, &value.Call{Thread: &m.Thread})
@@ -212,6 +213,7 @@ func (m *Machine) callGo(b *value.Builtin, this *value.Object, args []value.Valu
 		return value.None, err
 	}
 	v.Retain() // it may be one of the arguments, or part of one
+	c.Release()
 	return v, m.Step(4)
 }
 

@@ -41,7 +41,6 @@ func hold(a *value.Array) *value.Array {
 
 // ask calls the callback with v and reports whether the result is true.
 func ask(c *value.Call, callback, v value.Value) (bool, error) {
-	v.Retain() // for the parameter of the callback
 	answer, err := c.Call(callback, v)
 	return answer.Truth(), err
 }
@@ -97,7 +96,6 @@ func apply(c *value.Call) (value.Value, error) {
 		return value.None, err
 	}
 	for k, v := range a.All() {
-		v.Retain()
 		v, err := c.Call(c.Args[0], v)
 		if err != nil {
 			return value.None, err
@@ -123,7 +121,6 @@ func reduce(c *value.Call) (value.Value, error) {
 		if i < 0 {
 			return carry, nil
 		}
-		v.Retain()
 		var err error
 		if carry, err = c.Call(c.Args[0], carry, v); err != nil {
 			return value.None, err

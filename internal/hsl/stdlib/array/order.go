@@ -37,8 +37,6 @@ func (s *sorter) less(a, b element) (bool, error) {
 	if s.keys {
 		x, y = a.key, b.key
 	}
-	x.Retain()
-	y.Retain()
 	v, err := s.call.Call(s.call.Args[0], x, y)
 	return v.Truth(), err
 }

@@ -124,7 +124,7 @@ func (t *table) merge(c *value.Call, k, v value.Value) error {
 	if err != nil {
 		return err
 	}
-	entries.Put(k, sum)
+	entries.Set(k, sum) // which may be v itself
 	return nil
 }
 
