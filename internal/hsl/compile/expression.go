@@ -384,12 +384,25 @@ func (a *assembler) sliceBounds(x *syntax.Slice, dst int) {
 // array builds an array literal that is not constant.
 func (a *assembler) array(x *syntax.ArrayExpr, dst int) {
 	a.at(x)
-	a.emit16(NewArray, dst, min(len(x.Elements), 1<<16-1))
+	op := NewArray
+	if a.keyed(x) {
+		op = NewKeyed
+	}
+	a.emit16(op, dst, min(len(x.Elements), 1<<16-1))
 	for i := range x.Elements {
 		mark := a.free
 		a.element(&x.Elements[i], dst)
 		a.free = mark
 	}
+}
+
+// keyed reports whether a literal is certainly no list.
+func (a *assembler) keyed(x *syntax.ArrayExpr) bool {
+	if len(x.Elements) == 0 || x.Elements[0].Key == nil {
+		return false
+	}
+	v, constant := a.fold(x.Elements[0].Key)
+	return constant && value.Key(v).IsString()
 }
 
 func (a *assembler) element(e *syntax.Element, dst int) {

@@ -90,6 +90,7 @@ const (
 	PropThis   // a b c w  the same of $this, whose class declares it in slot b
 	StoreThis  // a b w    $this->K[w] = R[a], likewise in slot b
 	NewArray   // a bc     R[a] = [], with room for bc elements
+	NewKeyed   // a bc     R[a] = [], with room for bc elements with keys
 	SetIndex   // a b c    R[a][R[b]] = R[c]
 	SetIndexK  // a b c   R[a][K[b]] = R[c]
 	Push       // a b      R[a][] = R[b]
@@ -170,7 +171,7 @@ var opNames = [opCount]string{
 	"divk", "modk", "bitand", "bitor", "bitxor", "shl", "shr", "ushr", "join", "concat", "neg", "plus", "not", "bitnot",
 	"inc", "dec", "number", "eq", "ne", "id", "nid", "lt", "le", "matches", "jump", "jbool", "jset", "jdef", "jeq",
 	"jid", "jlt", "jle", "jeqk", "jidk", "jltk", "jlek", "jgtk", "jgek", "incjlt", "incjltk", "index", "indexk", "fetch", "fetchk", "slice",
-	"prop", "propthis", "storethis", "newarray", "setindex", "setindexk", "push", "spread", "spreadargs", "storepath", "oppath", "incpath",
+	"prop", "propthis", "storethis", "newarray", "newkeyed", "setindex", "setindexk", "push", "spread", "spreadargs", "storepath", "oppath", "incpath",
 	"issetpath", "unsetpath", "loadpath", "item", "element", "rest", "call", "callscript", "callgo", "callmethod",
 	"new", "callspread", "cached", "return", "returnnone", "yield", "yieldnext", "foriter", "fornext", "forend", "echo",
 	"throw", "fail", "matchfail", "import", "barrierenter", "barrierleave", "visit",

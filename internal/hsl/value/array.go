@@ -39,6 +39,18 @@ func NewArray(n int) *Array {
 	return a
 }
 
+// NewKeyed returns an empty array with room for n elements whose keys are not
+// those of a list. It allocates twice, where a list that becomes a table on its
+// first key would four times.
+func NewKeyed(n int) *Array {
+	both := &struct {
+		Array
+		table
+	}{table: *newTable(n)}
+	both.Array.table = &both.table
+	return &both.Array
+}
+
 // List returns a new array of the values.
 func List(values ...Value) *Array {
 	a := NewArray(len(values))
@@ -59,7 +71,7 @@ func Strings(texts []string) *Array {
 
 // Map returns a new array of the pairs of name and value, given in turns.
 func Map(pairs ...any) *Array {
-	a := NewArray(0)
+	a := NewKeyed(len(pairs) / 2)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		a.SetString(pairs[i].(string), pairs[i+1].(Value))
 	}

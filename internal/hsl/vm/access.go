@@ -196,6 +196,13 @@ func (m *Machine) newArray(f *frame, w uint32) error {
 	return nil
 }
 
+// newKeyed is R[a] = [] with room for elements with keys.
+func (m *Machine) newKeyed(f *frame, w uint32) error {
+	a := value.NewKeyed(int(w >> 16))
+	f.regs[uint8(w>>8)] = value.FromArray(a)
+	return m.Alloc(a.Size())
+}
+
 // setIndex is R[a][i] = R[c].
 func (m *Machine) setIndex(f *frame, w uint32, i value.Value) error {
 	if i.IsUndefined() {

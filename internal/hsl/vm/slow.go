@@ -96,6 +96,8 @@ func (m *Machine) slow(f *frame, w uint32) error {
 		return m.storeThis(f, w, f.code.Consts[x])
 	case compile.NewArray:
 		return m.newArray(f, w)
+	case compile.NewKeyed:
+		return m.newKeyed(f, w)
 	case compile.SetIndex:
 		return m.setIndex(f, w, f.regs[uint8(w>>16)])
 	case compile.SetIndexK:
