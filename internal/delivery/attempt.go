@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"context"
 	"io"
 	"net/netip"
 
@@ -34,6 +35,12 @@ type Attempt struct {
 	Size       int64
 	Grouping   string // of the sub-queue, for connections pooled by it
 	Transport  *Transport
+	// Source is the address to leave from, one of those of the transport in
+	// force; nil: all of them are tried, by turns or in order.
+	Source *Source
+	// MayConnect, if set, is asked before each new connection and may wait. When
+	// it says no the attempt ends.
+	MayConnect func(context.Context) bool
 	// Override are the settings for this attempt alone, in place of Transport's,
 	// from a pre-delivery hook; nil: none. Connections are shared with attempts
 	// whose settings say the same.
@@ -64,6 +71,9 @@ type Content interface {
 // made.
 type Destination struct {
 	Hosts []Host
+	// Local is the address that the system would choose to go to the first host;
+	// zero where the transport has addresses of its own, or when it is not known.
+	Local netip.Addr
 }
 
 // Host is one next hop with one address of it.

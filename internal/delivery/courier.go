@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/posthaste-mta/posthaste/internal/dns"
 )
 
 // Options are the settings of a Courier.
@@ -61,6 +63,9 @@ type Courier struct {
 	lastID   atomic.Uint64
 	pool     *pool
 	metrics  Metrics
+
+	localMu sync.Mutex
+	locals  map[netip.Addr]netip.Addr // by remote address
 }
 
 // maxHosts is how many addresses one attempt goes to. A domain with more has
@@ -69,7 +74,7 @@ const maxHosts = 10
 
 // New returns a Courier that finds hosts with r.
 func New(r Resolver, o Options, e Events) *Courier {
-	c := &Courier{resolver: r, events: e}
+	c := &Courier{resolver: r, events: e, locals: map[netip.Addr]netip.Addr{}}
 	c.lastID.Store(rand.Uint64() >> 12) // scripts have numbers of 53 bits
 	c.pool = newPool(&c.metrics)
 	c.metrics.MaxConcurrent = func() float64 { return float64(c.settings.Load().MaxConnections) }
@@ -89,6 +94,9 @@ func (c *Courier) Configure(o Options) {
 	c.settings.Store(&o)
 	c.pool.resize(o.PoolSize)
 	c.profiles.Clear()
+	c.localMu.Lock()
+	clear(c.locals)
+	c.localMu.Unlock()
 }
 
 // Start begins the upkeep of the pool, which ends with Stop or ctx.
@@ -163,7 +171,7 @@ func (c *Courier) deliver(ctx context.Context, a *Attempt, d *Destination, until
 // machine has, or whose proxy answers.
 func (c *Courier) try(ctx context.Context, m *parcel, p *profile, h *Host) *Outcome {
 	var out *Outcome
-	for _, source := range p.sources(h.Addr.Addr()) {
+	for _, source := range m.sources(p, h.Addr.Addr()) {
 		out = c.tryFrom(ctx, m, route{p, h, source})
 		if !errors.Is(out.Err, ErrNoSource) && !errors.Is(out.Err, ErrProxy) {
 			return out
@@ -173,6 +181,17 @@ func (c *Courier) try(ctx context.Context, m *parcel, p *profile, h *Host) *Outc
 		return verdict(StageConnect, KindConfig, codeConfig, "there is no source address of the host's address family", nil)
 	}
 	return out
+}
+
+// sources lists the addresses from which to try a host.
+func (a *Attempt) sources(p *profile, remote netip.Addr) []*Source {
+	if a.Source == nil {
+		return p.sources(remote)
+	}
+	if dns.FamilyOf(a.Source.Addr) != dns.FamilyOf(remote) {
+		return nil
+	}
+	return []*Source{a.Source}
 }
 
 // route is a way to a host.
@@ -234,6 +253,9 @@ func (c *Courier) open(ctx context.Context, a *Attempt, r route) (*client, *Outc
 // connect makes one connection. noTLS, if not nil, says why TLS is not to be
 // tried. After a failure the client is closed, and only good to look at.
 func (c *Courier) connect(ctx context.Context, a *Attempt, r route, noTLS *TLSInfo) (*client, *Outcome) {
+	if a.MayConnect != nil && !a.MayConnect(ctx) {
+		return nil, interrupted(StageConnect, context.Cause(ctx))
+	}
 	conn, proxy, out := c.dial(ctx, a, r)
 	if out != nil {
 		out.Connection = r.describe()

@@ -70,6 +70,20 @@ func (c *Courier) poolKey(a *Attempt, r route) poolKey {
 	return k
 }
 
+// Idle reports whether a connection idles that the attempt could use, from its
+// Source to its first host. Another attempt may take it before this one does.
+func (c *Courier) Idle(a *Attempt, d *Destination) bool {
+	p, err := c.profile(a)
+	if err != nil || !p.Pooling.Enabled || len(d.Hosts) == 0 {
+		return false
+	}
+	key := c.poolKey(a, route{p, &d.Hosts[0], a.Source})
+	now := time.Now()
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	return slices.ContainsFunc(c.pool.idle[key], func(cl *client) bool { return now.Before(cl.until) })
+}
+
 // pooled is what the pool notes on a connection that it holds.
 type pooled struct {
 	key        poolKey

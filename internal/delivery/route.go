@@ -23,6 +23,14 @@ type Resolver interface {
 // Resolve finds the hosts for an attempt: the DNS step of spec operations.md
 // 9.4. The Outcome, when not nil, says why there are none.
 func (c *Courier) Resolve(ctx context.Context, a *Attempt) (*Destination, *Outcome) {
+	d, out := c.hosts(ctx, a)
+	if out == nil && len(a.transport().Sources) == 0 {
+		d.Local = c.local(d)
+	}
+	return d, out
+}
+
+func (c *Courier) hosts(ctx context.Context, a *Attempt) (*Destination, *Outcome) {
 	t := a.transport()
 	if d := t.Fixed(); d != nil {
 		return d, nil

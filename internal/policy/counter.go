@@ -152,6 +152,17 @@ func (c *counter) take(now int64) {
 	c.full = max(c.full, now) + c.rule.step
 }
 
+// untake gives back what the rate had allowed.
+func (c *counter) untake() {
+	switch {
+	case c.rule == nil || c.rule.limits.Rate.Count == 0:
+	case c.rule.limits.Rate.Algorithm == FixedWindow:
+		c.started = max(c.started-1, 0)
+	default:
+		c.full -= c.rule.step
+	}
+}
+
 // connect counts a new connection.
 func (c *counter) connect(now int64) {
 	if c.rule != nil && c.rule.limits.ConnectInterval > 0 {

@@ -227,7 +227,7 @@ func (w *way) tuple() Tuple {
 	if len(l.ways) == 1 && len(l.sources.list) > 1 {
 		return l.tuple
 	}
-	return l.tuple.from(&l.sources.list[w.place])
+	return l.tuple.From(l.sources.list[w.place])
 }
 
 // rule returns what binds the counter of t, or nil.

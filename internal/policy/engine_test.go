@@ -97,9 +97,7 @@ func (w *world) regroup() {
 	for _, f := range w.groups {
 		old := f.line
 		for p, n := range f.waiting {
-			for range n {
-				w.engine.Remove(old, uint8(p), w.now)
-			}
+			w.engine.Remove(old, uint8(p), n, w.now)
 		}
 		flows := old.Owner.(*[]*flow)
 		for i, other := range *flows {
@@ -110,9 +108,7 @@ func (w *world) regroup() {
 		}
 		f.line = w.line(f)
 		for p, n := range f.waiting {
-			for range n {
-				w.engine.Add(f.line, uint8(p), w.now)
-			}
+			w.engine.Add(f.line, uint8(p), n, w.now)
 		}
 		w.engine.Leave(old, w.now)
 	}
@@ -286,7 +282,13 @@ func (w *world) pick() {
 		}
 		f.waiting[p]--
 		r.Describe(&f.tuple)
-		w.engine.Remove(line, uint8(p), w.now)
+		w.engine.Remove(line, uint8(p), 1, w.now)
+		if w.rng.IntN(20) == 0 { // put back
+			w.engine.Cancel(r, w.now)
+			f.waiting[p]++
+			w.engine.Add(line, uint8(p), 1, w.now)
+			continue
+		}
 		w.begin(f, r)
 	}
 }
@@ -402,7 +404,7 @@ func (w *world) idle() {
 			continue
 		}
 		for i := range f.sources.list {
-			t := f.tuple.from(&f.sources.list[i])
+			t := f.tuple.From(f.sources.list[i])
 			if !w.closed(&t, false) {
 				l := f.line
 				limits, keys := w.bound(&t)
@@ -431,7 +433,7 @@ func (w *world) step() {
 		f := w.groups[w.rng.IntN(len(w.groups))]
 		p := uint8(w.rng.IntN(8) / 7)
 		f.waiting[p]++
-		w.engine.Add(f.line, p, w.now)
+		w.engine.Add(f.line, p, 1, w.now)
 	}
 }
 

@@ -123,8 +123,8 @@ func NewTuple(tenant, job, transport, grouping, mx, domain string, remote netip.
 	return t
 }
 
-// from returns t with a source address.
-func (t *Tuple) from(s *Source) Tuple {
+// From returns t with a source address.
+func (t *Tuple) From(s Source) Tuple {
 	out := *t
 	out.Local, out.Values[LocalIP] = s.Addr, s.text
 	return out

@@ -93,11 +93,12 @@ func (e *Engine) Leave(l *Line, now int64) {
 	}
 }
 
-// Add says that an entry waits in l.
-func (e *Engine) Add(l *Line, priority uint8, now int64) {
-	l.waiting[priority]++
+// Add says that n more entries wait in l.
+func (e *Engine) Add(l *Line, priority uint8, n int, now int64) {
+	first := l.waiting[priority] == 0
+	l.waiting[priority] += int32(n)
 	if l.next == nil && l.blocked() {
-		if l.waiting[priority] == 1 {
+		if first {
 			e.raise(l, now)
 		}
 		return
@@ -105,9 +106,9 @@ func (e *Engine) Add(l *Line, priority uint8, now int64) {
 	e.enter(l)
 }
 
-// Remove says that an entry has left l.
-func (e *Engine) Remove(l *Line, priority uint8, now int64) {
-	l.waiting[priority]--
+// Remove says that n entries have left l.
+func (e *Engine) Remove(l *Line, priority uint8, n int, now int64) {
+	l.waiting[priority] -= int32(n)
 	if l.next == nil || l.waiting[priority] > 0 {
 		return
 	}
@@ -119,6 +120,9 @@ func (e *Engine) Remove(l *Line, priority uint8, now int64) {
 
 // Waiting is how many entries of a priority wait.
 func (l *Line) Waiting(priority uint8) int { return int(l.waiting[priority]) }
+
+// Source is the address at a place of those that its entries may leave from.
+func (l *Line) Source(place int) Source { return l.sources.list[place] }
 
 // top is the highest priority that has entries, -1 if none has.
 func (l *Line) top() int {

@@ -172,8 +172,7 @@ func (e *Engine) reserve(b *binding, s *Source, l *Line, now int64, connect bool
 // Describe gives r the whole tuple of what was picked up, of which its line may
 // know less. The source address of r stays.
 func (r *Reservation) Describe(t *Tuple) {
-	s := r.Source
-	r.tuple = t.from(&s)
+	r.tuple = t.From(r.Source)
 }
 
 // Tuple is what r was described with.
@@ -227,6 +226,15 @@ func (e *Engine) Release(r *Reservation, now int64) {
 		e.returned(c, now)
 	}
 	e.flight.remove(r)
+}
+
+// Cancel ends what was picked up and not begun, as if it had not been: what the
+// rates allowed is given back, too.
+func (e *Engine) Cancel(r *Reservation, now int64) {
+	for _, c := range r.counters {
+		c.untake()
+	}
+	e.Release(r, now)
 }
 
 func (e *Engine) returned(c *counter, now int64) {

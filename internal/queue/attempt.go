@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
+	"github.com/posthaste-mta/posthaste/internal/policy"
 	"github.com/posthaste-mta/posthaste/internal/smtp"
 )
 
@@ -22,6 +25,7 @@ type attempt struct {
 	from      ending
 	rare      bool // there is more in the spool
 	context   any  // of the hooks
+	applied   *policy.Applied
 	reporting *ReportOptions
 }
 
@@ -68,6 +72,22 @@ func (a *attempt) apply(t *Try) {
 	if t.Recipient != nil {
 		a.Recipient = *t.Recipient
 	}
+}
+
+// settle gives a the settings that hold for its destination. What a hook wants
+// goes before them.
+func (a *attempt) settle(t policy.Tuple) {
+	if a.settings.ByDestination == nil {
+		return
+	}
+	own := a.settings.ByDestination(a.view.Transport, &t)
+	if own == nil {
+		return
+	}
+	if a.Override != nil {
+		a.Override = a.Override.Rebase(a.Transport, own.Delivery)
+	}
+	a.transport, a.Transport = own, own.Delivery
 }
 
 // complete reads what is not kept in memory, once.
@@ -131,8 +151,55 @@ func (q *Queue) carry(a *attempt, d *delivery.Destination) {
 		q.conclude(a, unreadable(err), Default)
 		return
 	}
-	out := q.courier.Deliver(q.ctx, &a.Attempt, d)
+	here, rest := a.reach(d)
+	out := q.courier.Deliver(q.ctx, &a.Attempt, here)
+	switch {
+	case q.ctx.Err() != nil || out.Status != delivery.Deferred || out.Stage >= delivery.StageMail:
+	case q.without(a, d, out.Err):
+		return
+	case rest != nil:
+		q.inbox.post(func(s *schedule) { s.goOn(a.entry, rest) })
+		return
+	}
 	q.settleOutcome(a, &out)
+}
+
+// reach splits the hosts of d into those that the source address of a can reach
+// and the others, nil when there are none.
+func (a *attempt) reach(d *delivery.Destination) (here, rest *delivery.Destination) {
+	if a.Source == nil {
+		return d, nil
+	}
+	family := dns.FamilyOf(a.Source.Addr)
+	other := func(h delivery.Host) bool { return dns.FamilyOf(h.Addr.Addr()) != family }
+	if !slices.ContainsFunc(d.Hosts, other) {
+		return d, nil
+	}
+	here, rest = &delivery.Destination{Local: d.Local}, &delivery.Destination{Local: d.Local}
+	for _, h := range d.Hosts {
+		if other(h) {
+			rest.Hosts = append(rest.Hosts, h)
+		} else {
+			here.Hosts = append(here.Hosts, h)
+		}
+	}
+	if len(here.Hosts) == 0 {
+		return d, nil
+	}
+	return here, rest
+}
+
+// goOn makes an entry ACTIVE again after an attempt that does not count: for the
+// hosts that are left, when those that its source address reaches did not take
+// it, or for another address. They have limits of their own.
+func (s *schedule) goOn(e *entry, rest *delivery.Destination) {
+	s.sent(e)
+	s.setState(e, StateUnknown)
+	if s.obey(e) {
+		return
+	}
+	e.more().to = rest
+	s.activate(e, rest)
 }
 
 // settleOutcome concludes, unless it was the end of the process that cut the

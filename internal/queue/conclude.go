@@ -13,7 +13,7 @@ import (
 // runs on a worker. want is Bounce or Delete where that was asked for without an
 // attempt, and Default to judge the outcome by the transport's settings.
 func (q *Queue) conclude(a *attempt, out *delivery.Outcome, want HookAction) {
-	r := Result{Action: want, Context: a.context}
+	r := Result{Action: want, Context: a.context, Applied: a.applied}
 	var wait Interval
 	if want == Default {
 		r.Outcome = out

@@ -5,25 +5,30 @@ import (
 	"unique"
 
 	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/policy"
 )
 
-// group is a sub-queue: the ACTIVE entries that go the same way. It exists
-// while it has entries.
+// group is the ACTIVE entries that go the same way in every respect. It exists
+// while it has entries. What policies do not tell apart shares a sub-queue.
 type group struct {
 	key         groupKey
 	destination *delivery.Destination // of the entry that came in last
 	settings    *Settings             // by which that was found
+	tuple       policy.Tuple          // of the eight fields, but for the source
+	line        *subqueue
 	lanes       [priorities]lane
 	waiting     int
 	sending     int
 }
 
-// groupKey is what the entries of a sub-queue have in common.
+// groupKey is what the entries of a group have in common.
 type groupKey struct {
-	class  unique.Handle[class]
-	domain unique.Handle[string]
-	mx     string     // first candidate
-	addr   netip.Addr // and its address
+	class    unique.Handle[class]
+	domain   unique.Handle[string]
+	mx       string     // first candidate
+	addr     netip.Addr // and its address
+	grouping string
+	sources  *policy.Sources
 }
 
 const priorities = 2
@@ -32,6 +37,7 @@ const priorities = 2
 type lane struct {
 	group      *group
 	entries    list
+	size       int
 	next, prev *lane // in the ring of its priority; nil while empty
 }
 
@@ -99,36 +105,55 @@ func (r *ring) turn() *lane {
 
 // activate puts e into the sub-queue of its destination.
 func (s *schedule) activate(e *entry, d *delivery.Destination) {
-	key := groupKey{class: e.class, domain: e.domain}
-	if len(d.Hosts) > 0 {
-		key.mx, key.addr = d.Hosts[0].Name, d.Hosts[0].Addr.Addr()
-	}
-	g := s.groups[key]
-	if g == nil {
-		g = &group{key: key}
-		for p := range g.lanes {
-			g.lanes[p].group = g
-			g.lanes[p].entries.init()
-		}
-		s.groups[key] = g
-	}
+	g := s.groupOf(e, d)
 	g.destination, g.settings = d, s.settings
 	g.waiting++
 	e.group = g
 	s.setState(e, StateActive)
-	l := &g.lanes[e.msg.priority]
+	p := e.msg.priority
+	s.active[p]++
+	l := &g.lanes[p]
 	l.insert(e)
-	s.ready[e.msg.priority].add(l)
+	l.size++
+	g.line.ready[p].add(l)
+	s.engine.Add(g.line.Line, p, 1, s.clock)
+}
+
+// groupOf returns the group for an entry that goes to d.
+func (s *schedule) groupOf(e *entry, d *delivery.Destination) *group {
+	key := groupKey{class: e.class, domain: e.domain}
+	if len(d.Hosts) > 0 {
+		key.mx, key.addr = d.Hosts[0].Name, d.Hosts[0].Addr.Addr()
+	}
+	key.sources = s.sourcesOf(e, d, key.addr)
+	c := e.class.Value()
+	t := policy.NewTuple(c.tenant, c.job, c.transport, "", key.mx, e.domain.Value(), key.addr)
+	key.grouping = s.settings.Groupings.Of(&t)
+	g := s.groups[key]
+	if g == nil {
+		t.Values[policy.Grouping] = key.grouping
+		g = &group{key: key, tuple: t}
+		for p := range g.lanes {
+			g.lanes[p].group = g
+			g.lanes[p].entries.init()
+		}
+		s.join(g)
+		s.groups[key] = g
+	}
+	return g
 }
 
 // deactivate takes an ACTIVE entry out of its sub-queue.
 func (s *schedule) deactivate(e *entry) {
-	g := e.group
+	g, p := e.group, e.msg.priority
 	e.unlink()
 	g.waiting--
-	if l := &g.lanes[e.msg.priority]; l.entries.empty() {
-		s.ready[e.msg.priority].remove(l)
+	s.active[p]--
+	l := &g.lanes[p]
+	if l.size--; l.size == 0 {
+		g.line.ready[p].remove(l)
 	}
+	s.engine.Remove(g.line.Line, p, 1, s.clock)
 }
 
 // leave lets go of the group of an entry that is neither ACTIVE nor SENDING any
@@ -138,18 +163,6 @@ func (s *schedule) leave(e *entry) {
 	e.group = nil
 	if g.waiting == 0 && g.sending == 0 {
 		delete(s.groups, g.key)
+		s.engine.Leave(g.line.Line, s.clock)
 	}
-}
-
-// next takes the entry that is to be sent now, or nil: the higher priority
-// first, sub-queues in turn, and within one the oldest first.
-func (s *schedule) next() *entry {
-	for p := priorities - 1; p >= 0; p-- {
-		if l := s.ready[p].turn(); l != nil {
-			e := l.entries.head.next
-			s.deactivate(e)
-			return e
-		}
-	}
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/address"
 	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/message/dsn"
+	"github.com/posthaste-mta/posthaste/internal/policy"
 )
 
 // Hooks are called around each attempt (spec hsl-phases.md 11 and 12). They run
@@ -25,8 +26,9 @@ type Hooks interface {
 type Result struct {
 	Outcome *delivery.Outcome // nil: no attempt was made
 	Expired bool
-	Action  HookAction // what Default will do: Default itself after a delivery
-	Context any        // what PreDelivery left; nil: it did not run
+	Action  HookAction      // what Default will do: Default itself after a delivery
+	Context any             // what PreDelivery left; nil: it did not run
+	Applied *policy.Applied // what bound the attempt; nil: nothing, or there was none
 }
 
 // HookAction is what a hook decides.

@@ -20,8 +20,14 @@ type Metrics struct {
 	Quotas   metric.Gauge `name:"queue_quota_size" help:"Quotas that something counts towards."`
 
 	PickedUp      metric.Counter `name:"queue_pickup_count" help:"Entries picked up for an attempt."`
+	PutBack       metric.Counter `name:"queue_pickup_putback" help:"Entries picked up and put back, because the way had changed or the source address could not be used."`
 	PickupPending metric.Gauge   `name:"queue_pickup_pending" help:"Entries picked up whose attempt has not ended."`
 	Releasing     metric.Gauge   `name:"queue_release_pending" help:"Entries on their way out without an attempt."`
 	Groups        metric.Gauge   `name:"queue_groups_size" help:"Sub-queues with entries."`
 	Errors        metric.Counter `name:"queue_errors" help:"Failures of our own: a message or a report that could not be read or stored."`
+}
+
+// PriorityMetrics are the sizes of one priority.
+type PriorityMetrics struct {
+	Active metric.Gauge `name:"queue_queue_active_priorities_size" help:"Entries ready to be sent."`
 }

@@ -31,6 +31,7 @@ import (
 
 	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
+	"github.com/posthaste-mta/posthaste/internal/policy"
 	"github.com/posthaste-mta/posthaste/internal/spool"
 )
 
@@ -55,6 +56,12 @@ type Options struct {
 	Events  Events
 	NewID   func() envelope.ID // ids for the reports that the queue writes
 	Metrics *Metrics           // nil: kept but not shown
+
+	// Policies and Suspensions are those of the first moment; see SetPolicies
+	// and SetSuspensions.
+	Policies      *policy.Rules
+	Suspensions   []*policy.Suspension
+	PolicyMetrics *policy.Metrics // nil: kept but not shown
 }
 
 // Queue is the queue of one process. Its methods are safe for concurrent use.
@@ -65,6 +72,11 @@ type Queue struct {
 	newID    func() envelope.ID
 	metrics  *Metrics
 	settings atomic.Pointer[Settings]
+	policies *policy.Metrics
+	sizes    [priorities]PriorityMetrics
+
+	rules       *policy.Rules // of the first moment
+	suspensions []*policy.Suspension
 
 	inbox   inbox
 	crew    crew
@@ -84,6 +96,7 @@ func New(o Options, s *Settings) *Queue {
 	q := &Queue{
 		store: o.Store, courier: o.Courier, events: o.Events,
 		newID: o.NewID, metrics: o.Metrics,
+		policies: o.PolicyMetrics, rules: o.Policies, suspensions: o.Suspensions,
 		inbox:   inbox{wake: make(chan struct{}, 1)},
 		crew:    crew{work: make(chan func())},
 		stopped: make(chan struct{}),
@@ -91,6 +104,16 @@ func New(o Options, s *Settings) *Queue {
 	q.quotas.size = &q.metrics.Quotas
 	q.settings.Store(s)
 	return q
+}
+
+// Priorities returns the sizes of each priority from 0, to be registered once
+// with the label "priority".
+func (q *Queue) Priorities() []*PriorityMetrics {
+	var out []*PriorityMetrics
+	for p := range q.sizes {
+		out = append(out, &q.sizes[p])
+	}
+	return out
 }
 
 // Loaded returns how many messages are in memory.

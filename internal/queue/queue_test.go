@@ -17,6 +17,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
 	"github.com/posthaste-mta/posthaste/internal/message/patch"
+	"github.com/posthaste-mta/posthaste/internal/policy"
 	"github.com/posthaste-mta/posthaste/internal/smtp"
 	"github.com/posthaste-mta/posthaste/internal/spool"
 	"github.com/posthaste-mta/posthaste/internal/vfs"
@@ -120,6 +121,9 @@ type world struct {
 	errs     []error
 	ended    []string // conclusions, in order
 	mu       sync.Mutex
+
+	rules       *policy.Rules
+	suspensions []*policy.Suspension
 }
 
 // newWorld returns a world that is not started. Its transport "out" retries
@@ -158,6 +162,7 @@ func (w *world) start() {
 	w.store = store
 	w.queue = New(Options{
 		Store: store, Courier: w.courier, NewID: envelope.NewID,
+		Policies: w.rules, Suspensions: w.suspensions,
 		Events: Events{
 			Attempted: func(v *View, _ *delivery.Outcome, c Conclusion) {
 				w.mu.Lock()

@@ -1,9 +1,11 @@
 package queue
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/policy"
 	"github.com/posthaste-mta/posthaste/internal/spool"
 )
 
@@ -13,6 +15,8 @@ type schedule struct {
 	q        *Queue
 	settings *Settings
 	now      int64 // unix milliseconds, read once per round
+	began    time.Time
+	clock    int64 // nanoseconds since began, read with now; never goes back
 
 	slots []*message // by message.slot; nil: free
 	free  []uint32   // free slots
@@ -20,12 +24,18 @@ type schedule struct {
 	wheel  *wheel
 	due    [priorities]list // UNKNOWN, waiting for a worker
 	groups map[groupKey]*group
-	ready  [priorities]ring
+
+	engine  *policy.Engine // what may start
+	sources map[sourceKey]*policy.Sources
+	shared  map[string]*policy.Sources
+	running map[*entry]*policy.Reservation // of what is SENDING
+	rests   map[netip.Addr]time.Duration   // of source addresses that could not be used: how long last
 
 	counts    [states]int
-	preparing int // workers that prepare
-	sending   int // workers that deliver
-	closing   int // workers that report on an entry removed without an attempt
+	active    [priorities]int // ACTIVE entries
+	preparing int             // workers that prepare
+	sending   int             // workers that deliver
+	closing   int             // workers that report on an entry removed without an attempt
 
 	pending []pending // on disk, waiting for room in memory
 	loading int
@@ -41,10 +51,19 @@ type schedule struct {
 const maxPreparing = 1000
 
 func newSchedule(q *Queue) *schedule {
+	began := time.Now()
 	s := &schedule{
-		q: q, settings: q.settings.Load(), now: time.Now().UnixMilli(),
-		groups: map[groupKey]*group{},
+		q: q, settings: q.settings.Load(), now: began.UnixMilli(), began: began,
+		groups: map[groupKey]*group{}, sources: map[sourceKey]*policy.Sources{}, shared: map[string]*policy.Sources{},
+		running: map[*entry]*policy.Reservation{}, rests: map[netip.Addr]time.Duration{},
 	}
+	s.engine = policy.New(policy.Options{
+		NewID: func() string { return q.newID().String() }, Metrics: q.policies, Regroup: s.regroup,
+	})
+	if q.rules != nil {
+		s.engine.SetRules(q.rules, 0)
+	}
+	s.engine.SetSuspensions(q.suspensions, 0)
 	s.wheel = newWheel(s.now)
 	for p := range s.due {
 		s.due[p].init()
@@ -58,7 +77,8 @@ func (s *schedule) run() {
 	defer timer.Stop()
 	var calls []func(*schedule)
 	for !s.ended {
-		s.now = time.Now().UnixMilli()
+		now := time.Now()
+		s.now, s.clock = now.UnixMilli(), int64(now.Sub(s.began))
 		calls = s.q.inbox.take(calls[:0])
 		for i, f := range calls {
 			f(s)
@@ -78,6 +98,7 @@ func (s *schedule) round() {
 	if s.drained == nil {
 		s.load()
 		s.prepare()
+		s.engine.Tick(s.clock)
 		s.pickUp()
 	} else if s.preparing+s.sending+s.closing == 0 {
 		s.drain(nil)
@@ -85,18 +106,31 @@ func (s *schedule) round() {
 	s.gauge()
 }
 
-// wait returns when the inbox has something or the wheel does.
+// wait returns when the inbox has something, or the wheel or the policies do.
 func (s *schedule) wait(timer *time.Timer) {
-	at, ok := s.wheel.next()
+	d, ok := s.patience(time.Now())
 	if !ok || s.drained != nil {
 		<-s.q.inbox.wake
 		return
 	}
-	timer.Reset(time.Duration(at-time.Now().UnixMilli()) * time.Millisecond)
+	timer.Reset(d)
 	select {
 	case <-s.q.inbox.wake:
 	case <-timer.C:
 	}
+}
+
+// patience is how long nothing becomes due by itself; false: for ever.
+func (s *schedule) patience(now time.Time) (d time.Duration, ok bool) {
+	if at, due := s.wheel.next(); due {
+		d, ok = time.Duration(at-now.UnixMilli())*time.Millisecond, true
+	}
+	if at, due := s.engine.Due(); due {
+		if until := time.Duration(at) - now.Sub(s.began); !ok || until < d {
+			d, ok = until, true
+		}
+	}
+	return d, ok
 }
 
 // drain stops handing out work; done is closed once none is running.
@@ -113,7 +147,10 @@ func (s *schedule) drain(done chan struct{}) {
 	}
 }
 
-func (s *schedule) reloaded() { s.settings = s.q.settings.Load() }
+func (s *schedule) reloaded() {
+	s.settings = s.q.settings.Load()
+	clear(s.sources)
+}
 
 // admit takes a stored message in, or leaves it on disk when memory is full.
 // past is what an earlier run knew of it.
@@ -250,12 +287,13 @@ func (s *schedule) prepared(e *entry, d *Decision, to *delivery.Destination) {
 // pickUp starts attempts while there is room.
 func (s *schedule) pickUp() {
 	for s.sending < s.settings.Concurrency {
-		e := s.next()
+		e, slot := s.next()
 		if e == nil {
 			return
 		}
 		if e.group.settings != s.settings {
 			// The way to it may be another since the settings were replaced.
+			s.putBack(slot)
 			s.leave(e)
 			s.fallDue(e)
 			continue
@@ -263,13 +301,20 @@ func (s *schedule) pickUp() {
 		s.q.metrics.PickedUp.Inc()
 		a := s.attempt(e)
 		if a.transport == nil {
+			s.putBack(slot)
 			s.leave(e)
 			s.setState(e, StateUnknown)
 			s.refuse(a)
 			continue
 		}
-		s.send(e, a)
+		s.send(e, a, slot)
 	}
+}
+
+// putBack gives up what was reserved for an attempt that is not made.
+func (s *schedule) putBack(slot *policy.Reservation) {
+	s.q.metrics.PutBack.Inc()
+	s.engine.Cancel(slot, s.clock)
 }
 
 // refuse concludes an attempt that cannot be made for want of a transport.
@@ -279,15 +324,31 @@ func (s *schedule) refuse(a *attempt) {
 	s.q.crew.do(func() { s.q.conclude(a, noTransport(a), Default) })
 }
 
-func (s *schedule) send(e *entry, a *attempt) {
+func (s *schedule) send(e *entry, a *attempt, slot *policy.Reservation) {
 	s.setState(e, StateSending)
 	s.sending++
 	e.group.sending++
+	s.running[e] = slot
+	a.applied, a.Grouping, a.view.Grouping = slot.Applied, e.group.key.grouping, e.group.key.grouping
+	a.settle(slot.Tuple())
+	a.leaveFrom(slot.Source)
+	if slot.Limited() {
+		a.MayConnect = s.q.gate(slot)
+	}
 	d := e.group.destination
 	if e.rare != nil && e.rare.to != nil {
 		d = e.rare.to
 	}
 	s.q.crew.do(func() { s.q.carry(a, d) })
+}
+
+// sent ends the attempt of a SENDING entry.
+func (s *schedule) sent(e *entry) {
+	s.sending--
+	e.group.sending--
+	s.engine.Release(s.running[e], s.clock)
+	delete(s.running, e)
+	s.leave(e)
 }
 
 // ending says which count of running workers an entry leaves.
@@ -305,9 +366,8 @@ func (s *schedule) settle(e *entry, v *verdict) {
 	case fromPreparing:
 		s.preparing--
 	case fromSending:
-		s.sending--
-		e.group.sending--
-		s.leave(e)
+		delete(s.rests, s.running[e].Source.Addr)
+		s.sent(e)
 	case fromClosing:
 		s.closing--
 	}
@@ -425,4 +485,7 @@ func (s *schedule) gauge() {
 	m.Releasing.Set(int64(s.closing))
 	m.PickupPending.Set(int64(s.sending))
 	m.Groups.Set(int64(len(s.groups)))
+	for p := range s.active {
+		s.q.sizes[p].Active.Set(int64(s.active[p]))
+	}
 }

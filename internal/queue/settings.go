@@ -6,6 +6,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/address"
 	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
+	"github.com/posthaste-mta/posthaste/internal/policy"
 )
 
 // Settings are what a reload may change. A Settings is not changed after it was
@@ -14,8 +15,13 @@ type Settings struct {
 	Hooks       Hooks  // nil: the documented defaults
 	Hostname    string // Reporting-MTA of the reports we write
 	Transports  map[string]*Transport
-	Concurrency int // attempts at once; at least 1
-	MaxMessages int // kept in memory, the rest waits on disk; 0: no limit
+	Concurrency int               // attempts at once; at least 1
+	MaxMessages int               // kept in memory, the rest waits on disk; 0: no limit
+	Groupings   *policy.Groupings // nil: none
+	// ByDestination returns the settings of a transport for a destination where
+	// they are others than those in Transports, else nil. It runs on the
+	// schedule. Nil: there are none.
+	ByDestination func(transport string, t *policy.Tuple) *Transport
 }
 
 // Transport is the way that an entry takes and what follows a failure on it.

@@ -35,6 +35,8 @@ type View struct {
 	Notified  bool
 	RemoteMX  string     // while ACTIVE or SENDING: the first candidate
 	RemoteIP  netip.Addr // and its address
+	Grouping  string     // while ACTIVE or SENDING
+	LocalIP   netip.Addr // while SENDING: the source address
 	Quotas    []string
 
 	// Way are the settings of the transport, for hooks; nil when it is not
@@ -66,7 +68,7 @@ func (e *entry) view(v *View) {
 		v.Due = time.UnixMilli(e.due)
 	}
 	if e.group != nil {
-		v.RemoteMX, v.RemoteIP = e.group.key.mx, e.group.key.addr
+		v.RemoteMX, v.RemoteIP, v.Grouping = e.group.key.mx, e.group.key.addr, e.group.key.grouping
 	}
 	if r := e.rare; r != nil {
 		v.Quotas, v.metadata, v.metadataSet = r.quotas, r.metadata, r.metadataSet

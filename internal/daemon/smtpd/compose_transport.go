@@ -23,21 +23,24 @@ func (c *snapshot) queueSettings() (*queue.Settings, error) {
 		Concurrency: r.Queues.Concurrency.Total,
 		MaxMessages: r.Queues.MaxMessages,
 	}
+	var err error
+	if s.Groupings, err = r.groupings(); err != nil {
+		return nil, err
+	}
 	for _, t := range r.Transports() {
-		composed, err := c.transport(t)
+		composed, err := c.transport(t, r.Delivery.Delivery.Default)
 		if err != nil {
 			return nil, fmt.Errorf("transport %q: %w", t.ID, err)
 		}
 		s.Transports[t.ID] = composed
 	}
-	return s, nil
+	s.ByDestination, err = c.destinations()
+	return s, err
 }
 
-// transport composes one transport, with the delivery settings that hold for
-// all destinations laid over it.
-func (c *snapshot) transport(t Transport) (*queue.Transport, error) {
+// transport composes one transport with delivery settings laid over it.
+func (c *snapshot) transport(t Transport, over DeliverySettings) (*queue.Transport, error) {
 	r := c.running
-	over := r.Delivery.Delivery.Default
 	d := &delivery.Transport{
 		ID: t.ID, Servers: t.Connection.Server, Port: t.Connection.Port,
 		ConnectTimeout: over.Timeout.Connect.Or(t.Connection.Timeout),
@@ -68,6 +71,9 @@ func (c *snapshot) transport(t Transport) (*queue.Transport, error) {
 	}
 	d.TLS.Authorities = c.authorities
 	q := &queue.Transport{Delivery: d, Fixed: d.Fixed(), Retry: retry(t.Retry, over.Retry)}
+	if q.Fixed != nil && len(d.Sources) == 0 {
+		q.Fixed.Local = delivery.LocalFor(q.Fixed.Hosts[0].Addr)
+	}
 	q.DSN, err = reports(t.DSN)
 	return q, err
 }

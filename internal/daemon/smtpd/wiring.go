@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
 	"github.com/posthaste-mta/posthaste/internal/metric"
+	"github.com/posthaste-mta/posthaste/internal/policy"
 	"github.com/posthaste-mta/posthaste/internal/queue"
 	"github.com/posthaste-mta/posthaste/internal/server"
 	"github.com/posthaste-mta/posthaste/internal/session"
@@ -40,14 +42,26 @@ func (d *Daemon) build(first *snapshot) (err error) {
 	}
 	d.undo = append(d.undo, func() { d.store.Close() })
 	d.courier = delivery.New(d.resolver, first.courierOptions(d.startup), telemetry.DeliveryEvents(d.log))
-	queueMetrics := new(queue.Metrics)
+	rules, err := first.running.Policy.compile(first.running)
+	if err != nil {
+		return err
+	}
+	suspensions, err := first.running.Suspend.compile(first.running)
+	if err != nil {
+		return err
+	}
+	queueMetrics, policyMetrics := new(queue.Metrics), new(policy.Metrics)
 	d.queue = queue.New(queue.Options{
 		Store: d.store, Courier: d.courier, Events: telemetry.QueueEvents(d.log),
 		NewID: d.newID(), Metrics: queueMetrics,
+		Policies: rules, Suspensions: suspensions, PolicyMetrics: policyMetrics,
 	}, first.queue)
 	process := d.processMetrics()
-	for _, m := range []any{process, queueMetrics, d.courier.Metrics(), d.resolver.Metrics(), &d.store.Metrics} {
+	for _, m := range []any{process, queueMetrics, policyMetrics, d.courier.Metrics(), d.resolver.Metrics(), &d.store.Metrics} {
 		d.registry.Register(m)
+	}
+	for p, sizes := range d.queue.Priorities() {
+		d.registry.Register(sizes, metric.Label{Name: "priority", Value: strconv.Itoa(p)})
 	}
 	if d.control != nil {
 		d.control.Provide(d.parts())

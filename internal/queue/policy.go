@@ -1,0 +1,143 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/dns"
+	"github.com/posthaste-mta/posthaste/internal/policy"
+)
+
+// SetPolicies replaces the policies of the file. Counters go on counting where
+// the new ones have the same fields.
+func (q *Queue) SetPolicies(ctx context.Context, r *policy.Rules) error {
+	return q.ask(ctx, func(s *schedule) { s.engine.SetRules(r, s.clock) })
+}
+
+// SetSuspensions replaces the suspensions of the file.
+func (q *Queue) SetSuspensions(ctx context.Context, list []*policy.Suspension) error {
+	return q.ask(ctx, func(s *schedule) { s.engine.SetSuspensions(list, s.clock) })
+}
+
+// AddPolicy puts a dynamic policy in force, which is not changed afterwards, and
+// returns its id. With update it replaces one like it; see policy.Engine.
+func (q *Queue) AddPolicy(ctx context.Context, d *policy.Dynamic, update bool) (id string, err error) {
+	d.Created = time.Now()
+	asked := q.ask(ctx, func(s *schedule) { id, err = s.engine.AddPolicy(d, update, s.clock) })
+	if asked != nil {
+		return "", asked
+	}
+	return id, err
+}
+
+// DeletePolicy ends a dynamic policy and reports whether there was one.
+func (q *Queue) DeletePolicy(ctx context.Context, id string) (found bool, err error) {
+	err = q.ask(ctx, func(s *schedule) { found = s.engine.DeletePolicy(id, s.clock) })
+	return found, err
+}
+
+// Suspend puts a dynamic suspension in force, which is not changed afterwards,
+// and returns its id. With update it replaces one like it.
+func (q *Queue) Suspend(ctx context.Context, p *policy.Suspension, update bool) (id string, err error) {
+	p.Created = time.Now()
+	asked := q.ask(ctx, func(s *schedule) { id, err = s.engine.Suspend(p, update, s.clock) })
+	if asked != nil {
+		return "", asked
+	}
+	return id, err
+}
+
+// Resume ends a dynamic suspension and reports whether there was one.
+func (q *Queue) Resume(ctx context.Context, id string) (found bool, err error) {
+	err = q.ask(ctx, func(s *schedule) { found = s.engine.Resume(id) })
+	return found, err
+}
+
+// gate returns what an attempt under an interval between connections asks before
+// it connects: it waits until the interval allows one more, or the context ends.
+func (q *Queue) gate(slot *policy.Reservation) func(context.Context) bool {
+	return func(ctx context.Context) bool {
+		for {
+			var wait time.Duration
+			err := q.ask(ctx, func(s *schedule) {
+				if at, ok := s.engine.Connect(slot, s.clock); !ok {
+					wait = time.Duration(at - s.clock)
+				}
+			})
+			if err != nil {
+				return false
+			}
+			if wait == 0 {
+				return true
+			}
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
+				return false
+			}
+		}
+	}
+}
+
+// How long a source address is left alone that could not be used: twice as long
+// each time, until it could (spec operations.md 10.1).
+const (
+	shortRest = 10 * time.Second
+	longRest  = time.Minute
+)
+
+// without leaves alone the source address of a, which this machine refuses or
+// whose proxy is down, and puts the entry back; it waits in the active queue
+// until there is an address. One that is refused and has no other beside it is
+// a mistake of the configuration, which shows as a failure. without reports
+// whether it has put the entry back.
+func (q *Queue) without(a *attempt, d *delivery.Destination, cause error) bool {
+	tag := "proxy-down"
+	switch {
+	case a.Source == nil:
+		return false
+	case errors.Is(cause, delivery.ErrProxy):
+	case errors.Is(cause, delivery.ErrNoSource) && a.hasOther():
+		tag = "address not usable"
+	default:
+		return false
+	}
+	from := a.Source.Addr
+	q.inbox.post(func(s *schedule) {
+		s.rest(from, tag)
+		s.q.metrics.PutBack.Inc()
+		s.goOn(a.entry, d)
+	})
+	return true
+}
+
+// hasOther reports whether a could leave from another address of the family.
+func (a *attempt) hasOther() bool {
+	t := a.Override
+	if t == nil {
+		t = a.Transport
+	}
+	from := a.Source.Addr
+	return slices.ContainsFunc(t.Sources, func(o delivery.Source) bool {
+		return o.Addr != from && dns.FamilyOf(o.Addr) == dns.FamilyOf(from)
+	})
+}
+
+// rest suspends a source address for a while.
+func (s *schedule) rest(from netip.Addr, tag string) {
+	only, err := policy.Exactly(map[policy.Field]string{policy.LocalIP: from.String()})
+	if err == nil {
+		wait := min(max(2*s.rests[from], shortRest), longRest)
+		s.rests[from] = wait
+		_, err = s.engine.Suspend(&policy.Suspension{
+			ID: "localip " + from.String(), If: only, Tag: tag, Created: time.Now(), TTL: wait,
+		}, true, s.clock)
+	}
+	if err != nil {
+		s.q.failed(err)
+	}
+}
