@@ -15,10 +15,11 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/script"
 	"github.com/posthaste-mta/posthaste/internal/script/extra"
+	"github.com/posthaste-mta/posthaste/internal/script/mail"
 )
 
 // base is the library that scripts of the tests find without importing.
-var base = stdlib.New(stdlib.Options{})
+var base = mail.New(mail.Options{}).Library(stdlib.New(stdlib.Options{}))
 
 // run compiles and runs a script and returns what it prints, line by line.
 func run(t testing.TB, m *extra.Modules, text string) (string, error) {
@@ -96,7 +97,7 @@ func TestImport(t *testing.T) {
 		{`import { ulid } from "extras://ulid"; echo length(ulid());`, "26", ""},
 		{`import { ulid as id } from "extras://ulid.hsl"; echo length(id());`, "26", ""},
 		{`import * as u from "extras://ulid"; echo length(u::ulid());`, "26", ""},
-		{`import { ulid } from "extras://nothing"; echo 1;`, "", `"extras://nothing": there is no such module; there are env, `},
+		{`import { ulid } from "extras://nothing"; echo 1;`, "", `"extras://nothing": there is no such module; there are `},
 		{`import { uild } from "extras://ulid"; echo 1;`, "", `"extras://ulid" has no function or class uild`},
 	} {
 		got, err := run(t, m, tt.source)
