@@ -22,6 +22,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/hsl/shell"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/engine"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/system"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/script"
 	"github.com/posthaste-mta/posthaste/internal/script/extra"
@@ -126,7 +127,10 @@ func standardLibrary() *value.Library {
 func (f *scriptFlags) library(files *shell.Files, log io.Writer) *value.Library {
 	resolver := sync.OnceValue(f.newResolver)
 	names := lookup.New(resolver)
-	o := stdlib.Options{Resolver: names, Engine: engine.Options{Sender: names}}
+	o := stdlib.Options{
+		Resolver: names, Engine: engine.Options{Sender: names},
+		System: system.Options{Log: func(_ int, message string) { fmt.Fprintln(os.Stderr, "hsh: "+message) }},
+	}
 	if files != nil {
 		o.Files = files
 	}

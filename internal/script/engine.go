@@ -67,6 +67,9 @@ type Events struct {
 	// Cancelled is called when a script was ended because nobody wants its
 	// result any more.
 	Cancelled func(phase, id, transaction string, cause error)
+	// Logged is called for each message that a script writes to the system log,
+	// with its severity of syslog, 0 emergency to 7 debug.
+	Logged func(severity int, message string)
 	// Echoed is called for each text that a script echoes.
 	Echoed func(phase, id, transaction, text string)
 }

@@ -7,6 +7,13 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/script"
 )
 
+// severities are the levels of syslog's severities, by number: notice lies between
+// info and warning, and nothing of a script is worse than critical.
+var severities = [8]slog.Level{
+	slog.LevelError + 4, slog.LevelError + 4, slog.LevelError + 4, slog.LevelError,
+	slog.LevelWarn, slog.LevelInfo + 2, slog.LevelInfo, slog.LevelDebug,
+}
+
 // ScriptEvents returns events that become log lines: an error with all that is
 // known of it, and at debug level what scripts echo.
 func ScriptEvents(log Log) script.Events {
@@ -16,6 +23,11 @@ func ScriptEvents(log Log) script.Events {
 		},
 		Cancelled: func(phase, _, transaction string, cause error) {
 			log.Line(slog.LevelInfo, "["+transaction+"] "+phase+" script ended early: "+cause.Error())
+		},
+		Logged: func(severity int, message string) {
+			for line := range strings.Lines(message) {
+				log.Line(severities[severity&7], strings.TrimRight(line, "\r\n"))
+			}
 		},
 		Echoed: func(_, _, transaction, text string) {
 			if log.Keeps(slog.LevelDebug) {

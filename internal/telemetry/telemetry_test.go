@@ -140,3 +140,14 @@ func TestStatNames(t *testing.T) {
 		t.Errorf("names are %v, want %v", names, want)
 	}
 }
+
+func TestScriptLines(t *testing.T) {
+	log := &lines{least: slog.LevelInfo}
+	events := ScriptEvents(log)
+	events.Logged(1, "all is lost")
+	events.Logged(4, "one\r\ntwo\n")
+	events.Logged(5, "by the way")
+	events.Logged(7, "unseen")
+	events.Echoed("eod", "x", "id", "unseen")
+	log.expect(t, "ERROR+4 all is lost", "WARN one", "WARN two", "INFO+2 by the way")
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/engine"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/file"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/system"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/web"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/pki"
@@ -62,7 +63,7 @@ func (s *snapshot) engine(startup *Startup, host *scriptHost, named script.Resou
 	source.Root = startup.Scripting.RootPath
 	names, client := lookup.New(host.dns), script.NewClient(host.courier, named)
 	return script.New(script.Options{
-		Source: source, Library: client.Library(s.library(source, names)), Process: host.process,
+		Source: source, Library: client.Library(s.library(source, names, systemOptions(startup, host))), Process: host.process,
 		Mail:    mail.New(mail.Options{Keys: keyring{s.certificates}, Resolver: names, Sender: client}),
 		Modules: extra.New(extra.Options{Plugins: host.plugins}),
 		Limits:  r.Scripting.Limits.general(), Queue: host.pools.queue(r), Events: host.events,
@@ -78,9 +79,23 @@ func CheckScripts(r *Running) error {
 	return err
 }
 
+// systemOptions are what scripts learn of the host, and their way to the log. A
+// facility that a script gives is not used: the log has one.
+func systemOptions(startup *Startup, host *scriptHost) system.Options {
+	logged := host.events.Logged
+	if logged == nil {
+		logged = func(int, string) {}
+	}
+	return system.Options{
+		UUIDVersion: startup.Environment.UUID.Version,
+		Log:         func(priority int, message string) { logged(priority&7, message) },
+	}
+}
+
 // library is what scripts find in every phase.
-func (s *snapshot) library(source script.Source, names *lookup.Resolver) *value.Library {
+func (s *snapshot) library(source script.Source, names *lookup.Resolver, host system.Options) *value.Library {
 	return stdlib.New(stdlib.Options{
+		System:   host,
 		Files:    file.Folder{Virtual: source.Files, Root: source.Root},
 		Keys:     keyring{s.certificates},
 		Resolver: names,
