@@ -88,6 +88,9 @@ func genRecipient() *rapid.Generator[Recipient] {
 			Hold:      rapid.Bool().Draw(t, "hold"),
 			NotBefore: genTime().Draw(t, "not before"),
 			Patch:     rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "patch"),
+			Priority:  rapid.Byte().Draw(t, "priority"),
+			Ret:       Ret(rapid.IntRange(0, 2).Draw(t, "ret")),
+			EnvID:     genText().Draw(t, "envid"),
 		}
 	})
 }

@@ -99,8 +99,7 @@ func (q *Queue) complete(a *attempt) error {
 	if err := q.Load(&a.view); err != nil {
 		return err
 	}
-	m := a.view.Envelope
-	a.EnvID, a.Ret = m.EnvID, m.Ret
+	a.EnvID, a.Ret = a.view.EnvID(), a.view.Ret()
 	if r := a.view.stored(); r != nil {
 		a.ORcpt = r.ORcpt
 		if len(r.Patch) > 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/envelope"
 	"github.com/posthaste-mta/posthaste/internal/message/patch"
 )
 
@@ -29,12 +30,27 @@ func (a *attempt) edit(stored []byte) error {
 		if err != nil {
 			return nil, err
 		}
-		v, err := p.Apply(original)
-		if err != nil {
-			_ = original.Close()
-			return nil, fmt.Errorf("queue: edits of %s: %w", a.ID, err)
-		}
-		return edited{v, original}, nil
+		return apply(a.ID, original, p)
 	}
 	return nil
+}
+
+// withEdits returns content with stored edits made. It closes the original if
+// they do not fit.
+func withEdits(id envelope.ID, original delivery.Content, stored []byte) (delivery.Content, error) {
+	p, err := patch.Decode(stored)
+	if err != nil {
+		_ = original.Close()
+		return nil, fmt.Errorf("queue: edits of %s: %w", id, err)
+	}
+	return apply(id, original, p)
+}
+
+func apply(id envelope.ID, original delivery.Content, p *patch.Patch) (delivery.Content, error) {
+	v, err := p.Apply(original)
+	if err != nil {
+		_ = original.Close()
+		return nil, fmt.Errorf("queue: edits of %s: %w", id, err)
+	}
+	return edited{v, original}, nil
 }

@@ -81,6 +81,7 @@ type entry struct {
 	state      State
 	notify     envelope.Notify
 	flags      entryFlags
+	priority   uint8 // 0 or 1
 }
 
 // class is what steers an entry and is shared by many.
@@ -191,7 +192,7 @@ func flagsOf(m *envelope.Message) (f messageFlags) {
 		f |= hasRare
 	}
 	for i := range m.Recipients {
-		if r := &m.Recipients[i]; r.ORcpt != "" || len(r.Patch) > 0 {
+		if r := &m.Recipients[i]; r.ORcpt != "" || len(r.Patch) > 0 || r.EnvID != "" || r.Ret != envelope.RetUnset {
 			f |= hasRare
 		}
 	}
@@ -203,7 +204,7 @@ func (m *message) newEntry(r *envelope.Recipient, local string) entry {
 		msg: m, number: r.Number, notify: r.Notify,
 		local: local, domain: unique.Make(r.Address.Domain),
 		class: unique.Make(class{r.Transport, r.Job, r.Tenant}),
-		due:   unixMilli(r.NotBefore),
+		due:   unixMilli(r.NotBefore), priority: min(max(m.priority, r.Priority), 1),
 	}
 	if r.Hold {
 		e.state = StateHold

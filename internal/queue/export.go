@@ -99,6 +99,19 @@ func (q *Queue) Content(v *View) (delivery.Content, error) {
 	return body, nil
 }
 
+// EditedContent is Content with the edits for the entry.
+func (q *Queue) EditedContent(v *View) (delivery.Content, error) {
+	original, err := q.Content(v)
+	if err != nil {
+		return nil, err
+	}
+	r := v.stored()
+	if r == nil || len(r.Patch) == 0 {
+		return original, nil
+	}
+	return withEdits(v.ID, original, r.Patch)
+}
+
 // content opens the body and reads the envelope. A handle is used again for
 // another message when its own has left, so the body is opened first: if the
 // envelope that is there after that is the right one, so was the body.

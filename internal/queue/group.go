@@ -110,7 +110,7 @@ func (s *schedule) activate(e *entry, d *delivery.Destination) {
 	g.waiting++
 	e.group = g
 	s.setState(e, StateActive)
-	p := e.msg.priority
+	p := e.priority
 	s.active[p]++
 	l := &g.lanes[p]
 	l.insert(e)
@@ -145,7 +145,7 @@ func (s *schedule) groupOf(e *entry, d *delivery.Destination) *group {
 
 // deactivate takes an ACTIVE entry out of its sub-queue.
 func (s *schedule) deactivate(e *entry) {
-	g, p := e.group, e.msg.priority
+	g, p := e.group, e.priority
 	e.unlink()
 	g.waiting--
 	s.active[p]--

@@ -59,7 +59,7 @@ func (a *attempt) report(out *delivery.Outcome, kind dsn.Kind) *dsn.Report {
 	m, t := a.view.Envelope, a.transport
 	r := &dsn.Report{
 		Kind: kind, Host: a.settings.Hostname, Sender: a.view.Sender, SMTPUTF8: m.SMTPUTF8,
-		Arrival: m.Received, EnvID: m.EnvID, Full: t.returnsFull(m.Ret),
+		Arrival: m.Received, EnvID: a.view.EnvID(), Full: t.returnsFull(a.view.Ret()),
 		Options: dsn.Options{From: t.DSN.From, FromName: t.DSN.FromName},
 	}
 	to := dsn.Recipient{

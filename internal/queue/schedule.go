@@ -203,7 +203,7 @@ func (s *schedule) fallDue(e *entry) {
 		s.activate(e, t.Fixed)
 		return
 	}
-	s.due[e.msg.priority].push(e)
+	s.due[e.priority].push(e)
 }
 
 // withdraw takes a waiting entry out of the list that it is in.

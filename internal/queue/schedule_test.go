@@ -358,3 +358,39 @@ func TestReloadFindsTheWayAnew(t *testing.T) {
 		}
 	})
 }
+
+// TestEntryPriority lets one recipient of a message go before the others.
+func TestEntryPriority(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.settings.Concurrency = 1
+		w.courier.delay = time.Second
+	}, func(w *world) {
+		w.add(recipient(1, "first@one.example"))
+		synctest.Wait() // it takes the only slot
+		urgent := recipient(2, "urgent@one.example")
+		urgent.Priority = 1
+		w.add(recipient(1, "a@one.example"), urgent)
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got, want := order(w.courier.seen()), "first urgent a"; got != want {
+			t.Errorf("order %q, want %q", got, want)
+		}
+	})
+}
+
+// TestEntryParameters: RET and ENVID of an entry stand for those of its message.
+func TestEntryParameters(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		own := recipient(1, "own@one.example")
+		own.Ret, own.EnvID = envelope.RetHeaders, "mine"
+		w.addMessage(&envelope.Message{Ret: envelope.RetFull, EnvID: "all", Recipients: []envelope.Recipient{own, recipient(2, "other@one.example")}})
+		synctest.Wait()
+		want := map[string]string{"own": "HDRS mine", "other": "FULL all"}
+		for _, got := range w.courier.seen() {
+			if p := got.Ret.String() + " " + got.EnvID; p != want[got.Recipient.Local] {
+				t.Errorf("%s has %q, want %q", got.Recipient.Local, p, want[got.Recipient.Local])
+			}
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/address"
 	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
+	"github.com/posthaste-mta/posthaste/internal/message/patch"
 	"github.com/posthaste-mta/posthaste/internal/spool"
 )
 
@@ -61,7 +62,7 @@ func (e *entry) view(v *View) {
 		ServerID: o.server, ClientIP: o.ip, Helo: o.helo, Username: o.username,
 		Sender: e.sender(), Recipient: e.recipient(),
 		Transport: c.transport, Job: c.job, Tenant: c.tenant,
-		Priority: m.priority, Size: m.size, Retry: e.retry, Reason: e.reason,
+		Priority: e.priority, Size: m.size, Retry: e.retry, Reason: e.reason,
 		Notify: e.notify, Notified: e.flags&isNotified != 0, handle: m.handle, slot: m.slot,
 	}
 	if e.due != 0 {
@@ -122,6 +123,46 @@ func (v *View) ORcpt() string {
 		return r.ORcpt
 	}
 	return ""
+}
+
+// EnvID returns the envelope id that the sender gave, for the entry or the
+// message. The View must be loaded.
+func (v *View) EnvID() string {
+	if r := v.stored(); r != nil && r.EnvID != "" {
+		return r.EnvID
+	}
+	return v.Envelope.EnvID
+}
+
+// Ret returns what of the message the sender wants back in a report. The View
+// must be loaded.
+func (v *View) Ret() envelope.Ret {
+	if r := v.stored(); r != nil && r.Ret != envelope.RetUnset {
+		return r.Ret
+	}
+	return v.Envelope.Ret
+}
+
+// EditedSize returns the size of the message with the edits for the entry. The
+// View must be loaded.
+func (v *View) EditedSize() int64 {
+	if p := v.edits(); p != nil {
+		return p.Size(v.Size)
+	}
+	return v.Size
+}
+
+// edits are those for the entry of a loaded View; nil: none.
+func (v *View) edits() *patch.Patch {
+	r := v.stored()
+	if r == nil || len(r.Patch) == 0 {
+		return nil
+	}
+	p, err := patch.Decode(r.Patch)
+	if err != nil {
+		return nil // an attempt says so
+	}
+	return p
 }
 
 // stored is the recipient in the envelope of a loaded View, or nil.
