@@ -126,19 +126,25 @@ func (v *View) ORcpt() string {
 }
 
 // EnvID returns the envelope id that the sender gave, for the entry or the
-// message. The View must be loaded.
+// message, "" if the View is not loaded.
 func (v *View) EnvID() string {
 	if r := v.stored(); r != nil && r.EnvID != "" {
 		return r.EnvID
 	}
+	if v.Envelope == nil {
+		return ""
+	}
 	return v.Envelope.EnvID
 }
 
-// Ret returns what of the message the sender wants back in a report. The View
-// must be loaded.
+// Ret returns what of the message the sender wants back in a report,
+// RetUnset if the View is not loaded.
 func (v *View) Ret() envelope.Ret {
 	if r := v.stored(); r != nil && r.Ret != envelope.RetUnset {
 		return r.Ret
+	}
+	if v.Envelope == nil {
+		return envelope.RetUnset
 	}
 	return v.Envelope.Ret
 }

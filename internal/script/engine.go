@@ -50,13 +50,15 @@ type Source struct {
 // Options are what an Engine is built from.
 type Options struct {
 	Source  Source
-	Library *value.Library  // what scripts find in every phase
-	Mail    *mail.Kit       // the classes of messages; nil: those that need nothing
-	Modules resolve.Modules // what extras:// names; nil: there are none
-	Process *value.Process  // shared memory and cache; survives reloads
-	Limits  value.Limits
-	Queue   QueueRuns
-	Events  Events
+	Library *value.Library // what scripts find in every phase
+	Mail    *mail.Kit      // the classes of messages; nil: those that need nothing
+	// Contents opens queued messages for $message["file"]; nil: it is absent.
+	Contents Contents
+	Modules  resolve.Modules // what extras:// names; nil: there are none
+	Process  *value.Process  // shared memory and cache; survives reloads
+	Limits   value.Limits
+	Queue    QueueRuns
+	Events   Events
 }
 
 // Events are facts that leave the engine. Nil fields are not called.

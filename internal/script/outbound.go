@@ -127,11 +127,11 @@ var getMetadata = &value.Builtin{
 	},
 }
 
-// messageValue is $message (spec hsl-phases.md 10).
-func messageValue(v *queue.View) value.Value {
+// messageValue is $message (spec hsl-phases.md 10). The view must be loaded.
+func messageValue(v *queue.View, c Contents) value.Value {
 	dsn := value.Undefined
-	if e := v.Envelope; e != nil && (e.EnvID != "" || e.Ret != envelope.RetUnset || v.Notify != 0) {
-		dsn = record("envid", optional(e.EnvID), "ret", optional(e.Ret.String()),
+	if envid, ret := v.EnvID(), v.Ret(); envid != "" || ret != envelope.RetUnset || v.Notify != 0 || v.ORcpt() != "" {
+		dsn = record("envid", optional(envid), "ret", optional(ret.String()),
 			"notify", value.FromArray(value.Strings(notifyList(v.Notify))), "orcpt", optional(v.ORcpt()))
 	}
 	return record(
@@ -142,7 +142,8 @@ func messageValue(v *queue.View) value.Value {
 		"recipient", folded(v.Recipient), "recipientaddress", addressValue(v.Recipient),
 		"transportid", value.String(v.Transport),
 		"tenantid", optional(v.Tenant), "jobid", optional(v.Job),
-		"priority", number(v.Priority), "size", number(v.Size), "dsn", dsn,
+		"priority", number(v.Priority), "size", number(v.EditedSize()),
+		"file", fileValue(c, v), "dsn", dsn,
 	)
 }
 

@@ -166,3 +166,58 @@ func transaction() *session.Transaction {
 		Recipients: []session.Recipient{{Address: address.Address{Local: "Joe", Domain: "example.net"}, Transport: "out"}},
 	}
 }
+
+// TestFlatMail: without the parts of messages there is only the whole.
+func TestFlatMail(t *testing.T) {
+	const text = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n"
+	for flat, want := range map[bool]session.Action{true: session.Reject, false: session.Accept} {
+		s := engine(t, session.PhaseEndOfData, `if ($arguments["mail"]->getParts()) Accept(); Reject();`)
+		s.flat = flat
+		tx := transaction()
+		if v := s.EndOfData(t.Context(), client(), tx, session.NewMail(tx, strings.NewReader(text), nil)); v.Action != want {
+			t.Errorf("flat %v: %+v", flat, v)
+		}
+	}
+}
+
+// TestMailEnds: a message that is carried on in $context has no bytes after its
+// hook.
+func TestMailEnds(t *testing.T) {
+	for use, want := range map[string]session.Action{
+		`$context->getHeader("a");`: session.Defer, `$context->toString();`: session.Defer, `$context->queue("", "a@b.example", "t");`: session.Defer,
+		`echo $context;`: session.Accept,
+	} {
+		s := engine(t, session.PhaseEndOfData, `
+			if ($context) { `+use+` Accept(); }
+			$context = $arguments["mail"];
+			Accept();`)
+		tx, c := transaction(), client()
+		mail := session.NewMail(tx, strings.NewReader("a: b\r\n\r\n"), nil)
+		if v := s.EndOfData(t.Context(), c, tx, mail); v.Action != session.Accept {
+			t.Fatalf("first: %+v", v)
+		}
+		if v := s.EndOfData(t.Context(), c, tx, mail); v.Action != want {
+			t.Errorf("%s: %+v", use, v)
+		}
+	}
+}
+
+// TestLegacyMail: what older scripts call instead of methods of the message.
+func TestLegacyMail(t *testing.T) {
+	s := engine(t, session.PhaseEndOfData, `
+		if (MIME("0")->getHeader("Subject") != "hi") Reject("subject");
+		if (MIME("7") !== none) Reject("part 7");
+		if (DKIMVerify("DKIM-Signature: v=1", ["dns_function" => function ($x) { return []; }])["result"] != "permerror") Reject("verify");
+		if (DKIMSign("s", "d.example", "no key") !== none) Reject("sign");
+		MIME("0")->addHeader("X-Old", "yes");
+		$arguments["mail"]->queue("", "a@b.example", "t");
+		Accept();`)
+	tx := transaction()
+	m := session.NewMail(tx, strings.NewReader("Subject: hi\r\n\r\n"), nil)
+	if v := s.EndOfData(t.Context(), client(), tx, m); v.Action != session.Accept {
+		t.Fatalf("%+v", v)
+	}
+	if len(m.Queued()[0].Patch) == 0 {
+		t.Error("edits of the part are not those of the message")
+	}
+}

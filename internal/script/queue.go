@@ -74,7 +74,7 @@ func (q *Queue) decide(ctx context.Context, p *Program, r *runs, v *queue.View, 
 		runs: r, priority: v.Priority, host: host, transaction: v.ID.String(), context: carried,
 		variables: func(name string) value.Value {
 			if name == "message" {
-				return messageValue(v)
+				return messageValue(v, q.engine.options.Contents)
 			}
 			return arguments()
 		},

@@ -1,9 +1,11 @@
 package telemetry
 
 import (
+	"fmt"
 	"log/slog"
 	"strings"
 
+	"github.com/posthaste-mta/posthaste/internal/envelope"
 	"github.com/posthaste-mta/posthaste/internal/script"
 )
 
@@ -34,5 +36,18 @@ func ScriptEvents(log Log) script.Events {
 				log.Line(slog.LevelDebug, "["+transaction+"] "+strings.TrimRight(text, "\n"))
 			}
 		},
+	}
+}
+
+// ScriptQueued writes the line of a message that a script has queued by itself,
+// such as
+//
+//	[8b1…] queued by a script from <a@example.org> for <b@example.net>, 1024 bytes
+func ScriptQueued(log Log, m *envelope.Message) {
+	if !log.Keeps(slog.LevelInfo) {
+		return
+	}
+	for _, r := range m.Recipients {
+		log.Line(slog.LevelInfo, fmt.Sprintf("[%s] queued by a script from %s for %s, %d bytes", m.ID, r.Sender.Path(), r.Address.Path(), m.Size))
 	}
 }

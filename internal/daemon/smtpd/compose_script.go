@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 
+	"github.com/posthaste-mta/posthaste/internal/dkim"
 	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/engine"
@@ -31,6 +32,14 @@ type scriptHost struct {
 	dns     func() *dns.Resolver // is there before a script runs
 	courier script.Courier
 	pools   *scriptPools // nil: scripts are not going to run
+	queue   scriptStore  // nil for who only compiles
+	signing *dkim.Pool   // nil: one of its own
+}
+
+// scriptStore is the queue as scripts see it.
+type scriptStore interface {
+	mail.Queue
+	script.Contents
 }
 
 // engine compiles the scripts of the running configuration, which may refer to
@@ -64,9 +73,10 @@ func (s *snapshot) engine(startup *Startup, host *scriptHost, named script.Resou
 	names, client := lookup.New(host.dns), script.NewClient(host.courier, named)
 	return script.New(script.Options{
 		Source: source, Library: client.Library(s.library(source, names, systemOptions(startup, host))), Process: host.process,
-		Mail:    mail.New(mail.Options{Keys: keyring{s.certificates}, Resolver: names, Sender: client}),
-		Modules: extra.New(extra.Options{Plugins: host.plugins}),
-		Limits:  r.Scripting.Limits.general(), Queue: host.pools.queue(r), Events: host.events,
+		Mail:     mail.New(mail.Options{Keys: keyring{s.certificates}, Resolver: names, Sender: client, Queue: host.queue, Pool: host.signing}),
+		Contents: host.queue,
+		Modules:  extra.New(extra.Options{Plugins: host.plugins}),
+		Limits:   r.Scripting.Limits.general(), Queue: host.pools.queue(r), Events: host.events,
 	})
 }
 
@@ -145,7 +155,7 @@ func (c *snapshot) sessionHooks(v *Server) (session.Hooks, error) {
 	named, byDomain := v.hooks()
 	pool, metrics := c.pools.server(v.ID)
 	return c.scripts.Session(script.Server{ID: v.ID, Hooks: named, RecipientDomains: byDomain,
-		Pool: pool, Time: v.Phases.timeLimits(), Metrics: metrics,
+		Pool: pool, Time: v.Phases.timeLimits(), Metrics: metrics, FlatMail: !v.Phases.Data.Multipart,
 	})
 }
 

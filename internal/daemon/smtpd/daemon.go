@@ -21,6 +21,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/control"
 	"github.com/posthaste-mta/posthaste/internal/daemon"
 	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/dkim"
 	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/metric"
@@ -84,6 +85,8 @@ func New(o Options) *Daemon {
 		load:    func(v *queue.View) error { return d.queue.Load(v) },
 		dns:     func() *dns.Resolver { return d.resolver },
 		courier: scriptCourier{d},
+		queue:   scriptQueue{d},
+		signing: dkim.NewPool(0),
 	}
 	return d
 }

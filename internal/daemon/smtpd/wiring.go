@@ -57,7 +57,7 @@ func (d *Daemon) build(first *snapshot) (err error) {
 		Policies: rules, Suspensions: suspensions, PolicyMetrics: policyMetrics,
 	}, first.queue)
 	process := d.processMetrics()
-	for _, m := range []any{process, queueMetrics, policyMetrics, d.courier.Metrics(), d.resolver.Metrics(), &d.store.Metrics} {
+	for _, m := range []any{process, queueMetrics, policyMetrics, d.courier.Metrics(), d.resolver.Metrics(), &d.store.Metrics, d.scripts.signing.Metrics()} {
 		d.registry.Register(m)
 	}
 	for p, sizes := range d.queue.Priorities() {
