@@ -23,7 +23,12 @@ var base = mail.New(mail.Options{}).Library(stdlib.New(stdlib.Options{}))
 
 // run compiles and runs a script and returns what it prints, line by line.
 func run(t testing.TB, m *extra.Modules, text string) (string, error) {
-	program, err := hsl.Compile("test", text, hsl.Options{Library: base, Loader: resolve.AddOns{Modules: m, Files: script.Files{}}})
+	return runWith(t, base, m, text)
+}
+
+// runWith is run with another library.
+func runWith(t testing.TB, library *value.Library, m *extra.Modules, text string) (string, error) {
+	program, err := hsl.Compile("test", text, hsl.Options{Library: library, Loader: resolve.AddOns{Modules: m, Files: script.Files{}}})
 	if err != nil {
 		return "", err
 	}

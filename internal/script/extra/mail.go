@@ -9,9 +9,12 @@ import (
 // The modules about the origin of a message and about reports on it.
 func init() {
 	maps.Copy(libraries, map[string]func(Options) *value.Library{
-		"arf":  arfLibrary,
-		"batv": batvLibrary,
-		"dsn":  dsnLibrary,
-		"srs":  srsLibrary,
+		"arc":                    arcLibrary,
+		"authentication-results": resultsLibrary,
+		"arf":                    arfLibrary,
+		"dmarc":                  dmarcLibrary,
+		"batv":                   batvLibrary,
+		"dsn":                    dsnLibrary,
+		"srs":                    srsLibrary,
 	})
 }

@@ -68,7 +68,7 @@ func (k *Kit) signer(c *value.Call) (*dkim.Signer, error, error) {
 		options.LimitBody, options.BodyLength = true, int64(o.Int("body_length"))
 	}
 	times(o, &options)
-	key, err := k.key(c.Args[2], o)
+	key, err := k.key(c.Args[2], o.Get("id"))
 	if err != nil {
 		return nil, err, nil
 	}
@@ -100,15 +100,16 @@ func times(o value.Options, options *dkim.Options) {
 
 var errNoKey = errors.New("mail: no such private key")
 
-// key finds the private key that a script means.
-func (k *Kit) key(v value.Value, o value.Options) (crypto.Signer, error) {
+// key finds the private key that a script means: a resource, the name of one in
+// the configuration if id is true, its text if id is false, and otherwise either.
+func (k *Kit) key(v, id value.Value) (crypto.Signer, error) {
 	if r := v.Resource(); r != nil {
 		if key, ok := r.(*cipher.Key); ok {
 			return key.Signer, nil
 		}
 		return nil, errNoKey
 	}
-	byID, said := o.Bool("id"), o.Has("id")
+	byID, said := id.Truth(), id.IsSet()
 	if k.options.Keys != nil && (byID || !said) {
 		if key := k.options.Keys.PrivateKey(strings.TrimPrefix(v.Str(), "pki:")); key != nil {
 			return key, nil
@@ -184,7 +185,6 @@ func signMessage(c *value.Call, m *Message) (value.Value, error) {
 	if problem != nil || err != nil {
 		return value.None, err
 	}
-	m.mime().SettleDate(time.Now())
 	raw, err := m.sign(c, s)
 	if err != nil {
 		if interrupted := c.Interrupted(err); value.Uncatchable(interrupted) {
@@ -192,38 +192,38 @@ func signMessage(c *value.Call, m *Message) (value.Value, error) {
 		}
 		return value.None, nil // none says so
 	}
-	name, text, _ := strings.Cut(strings.TrimSuffix(string(raw), "\r\n"), ":")
-	text = strings.TrimPrefix(text, " ")
 	if c.Options(3).Bool("return_header") {
+		_, text := cutField(raw)
 		return declare.Text(c, text)
 	}
+	return m.object, m.AddField(c, raw)
+}
+
+// cutField parts a finished field into its name and its value.
+func cutField(raw []byte) (name, text string) {
+	name, text, _ = strings.Cut(strings.TrimSuffix(string(raw), "\r\n"), ":")
+	return name, strings.TrimPrefix(text, " ")
+}
+
+// AddField puts a finished field on top of the message. The error is an
+// exception.
+func (m *Message) AddField(c *value.Call, raw []byte) error {
+	name, text := cutField(raw)
 	if err := m.keep(c, value.String(text)); err != nil {
-		return value.None, err
+		return err
 	}
 	if err := m.mime().Root().AddHeader(name, text, field.Verbatim); err != nil {
-		return value.None, failed(c, err)
+		return failed(c, err)
 	}
-	return m.object, nil
+	return nil
 }
 
 // sign makes a signature over the message with its edits.
 func (m *Message) sign(c *value.Call, s *dkim.Signer) (raw []byte, err error) {
-	v, err := m.mime().View(time.Now())
+	header, body, err := m.Edited(s.BodyHash())
 	if err != nil {
 		return nil, err
 	}
-	block, whole, err := message.ReadHeader(v, v.Size(), headerLimit)
-	if err != nil {
-		return nil, err
-	}
-	if !whole {
-		return nil, errLongHeader
-	}
-	body, err := m.sums.edited(m, v, len(block), s.BodyHash())
-	if err != nil {
-		return nil, err
-	}
-	header := dkim.NewHeader(block)
 	instance := arcInstance(header, c.Options(3).Get("arc"))
 	pool := m.kit.options.Pool
 	err = pool.Do(c.Context(), func() (err error) {
@@ -236,6 +236,33 @@ func (m *Message) sign(c *value.Call, s *dkim.Signer) (raw []byte, err error) {
 	})
 	return raw, err
 }
+
+// Edited returns the message with its edits for who signs it: its header, and its
+// body of which that hash was taken.
+func (m *Message) Edited(want dkim.BodyHash) (*dkim.Header, *dkim.Body, error) {
+	m.mime().SettleDate(time.Now()) // what is signed must not change any more
+	v, err := m.mime().View(time.Now())
+	if err != nil {
+		return nil, nil, err
+	}
+	block, whole, err := message.ReadHeader(v, v.Size(), headerLimit)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !whole {
+		return nil, nil, errLongHeader
+	}
+	body, err := m.sums.edited(m, v, len(block), want)
+	return dkim.NewHeader(block), body, err
+}
+
+// PrivateKey finds the key that a script gives for signing the message: a
+// resource, the name of one in the configuration if id is true, its text if id is
+// false, and either if id is none.
+func (m *Message) PrivateKey(v, id value.Value) (crypto.Signer, error) { return m.kit.key(v, id) }
+
+// Pool returns where the signatures of the message are made.
+func (m *Message) Pool() *dkim.Pool { return m.kit.options.Pool }
 
 var errLongHeader = errors.New("mail: the header is too long to be signed")
 
