@@ -13,3 +13,7 @@ func newCtlCommand() *cobra.Command {
 func newTopCommand() *cobra.Command {
 	return ctl.NewTop(ctl.Options{Version: version(), Code: withCode})
 }
+
+func newSpoolCommand() *cobra.Command {
+	return ctl.NewSpool(ctl.Options{Version: version(), Code: withCode})
+}

@@ -27,6 +27,7 @@ var programs = []program{
 	{"smtpd", nil, newSMTPDCommand},
 	{"ctl", []string{"halonctl", "phctl"}, newCtlCommand},
 	{"top", []string{"halontop", "phtop"}, newTopCommand},
+	{"spool", nil, newSpoolCommand},
 	{"config", []string{"halonconfig", "phconfig"}, newConfigCommand},
 	{"hsh", nil, newHSHCommand},
 	{"hsl-lint", nil, newHSLLintCommand},

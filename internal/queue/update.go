@@ -37,6 +37,9 @@ type Action struct {
 // were. Entries with a running attempt are changed when it has ended, unless it
 // delivered. progress, if not nil, is called now and then with the count so
 // far; Update stops between batches when ctx ends.
+//
+// When Update returns, new states are on disk: who was told that mail is on hold
+// may rely on it. Entries that are removed may still be on their way out.
 func (q *Queue) Update(ctx context.Context, f *Filter, a Action, progress func(int)) (n int, err error) {
 	if t := a.Transport; t != "" && q.settings.Load().Transports[t] == nil {
 		return 0, fmt.Errorf("queue: transport %q is not configured", t)
@@ -76,6 +79,11 @@ func (q *Queue) Update(ctx context.Context, f *Filter, a Action, progress func(i
 	}
 	if err == nil {
 		err = failed
+	}
+	if n > 0 {
+		if failed := q.store.Flush(ctx); failed != nil {
+			err = errors.Join(err, fmt.Errorf("queue: update: done, but not on disk yet: %w", failed))
+		}
 	}
 	return n, err
 }
