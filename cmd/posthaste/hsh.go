@@ -33,9 +33,10 @@ import (
 // hshFlags are those of hsh (spec operations.md 8.3).
 type hshFlags struct {
 	scriptFlags
-	ffi    bool
-	binary bool
-	syntax bool
+	plugins []string
+	ffi     bool
+	binary  bool
+	syntax  bool
 }
 
 // scriptFlags say where the files of scripts come from.
@@ -74,6 +75,7 @@ func newHSHCommand() *cobra.Command {
 	f.declare(c)
 	flags := c.Flags()
 	flags.SetInterspersed(false) // what follows the script is the script's
+	flags.StringArrayVarP(&f.plugins, "plugin", "p", nil, "load the plug-in `ID` with its settings from the configuration (repeatable)")
 	flags.BoolVarP(&f.ffi, "ffi", "F", false, "allow foreign functions (this binary has none and refuses)")
 	flags.BoolVarP(&f.binary, "binary", "B", false, "print what is echoed as it is, without line breaks")
 	flags.BoolVarP(&f.syntax, "syntax", "s", false, "check the syntax of files and end; functions need not exist")
@@ -95,6 +97,12 @@ func runHSH(c *cobra.Command, f hshFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	modules, done, err := f.modules(c.Context())
+	if err != nil {
+		return err
+	}
+	defer done()
+	files.Modules = modules
 	o := shell.Options{Library: f.library(files, c.ErrOrStderr()), Loader: files, Output: c.OutOrStdout(), Raw: f.binary}
 	if len(args) == 0 && isTerminal(c.InOrStdin()) {
 		return converse(c, o)

@@ -15,25 +15,31 @@ var (
 	took = regexp.MustCompile(`(\(|in )[0-9.]+[µm]?s`)
 )
 
-// TestPage runs the examples of docs/hsh.md: blocks of hsl are files, blocks of
-// console are commands with what they print.
+// TestPage runs the examples of docs/hsh.md and docs/modules.md: blocks with a
+// name are files, blocks of console are commands with what they print.
 func TestPage(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "hsh.md"))
+	for _, name := range []string{"hsh.md", "modules.md"} {
+		t.Run(name, func(t *testing.T) { testPage(t, filepath.Join("..", "..", "docs", name)) })
+	}
+}
+
+func testPage(t *testing.T, path string) {
+	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	folder(t, nil)
 	commands := 0
 	for _, m := range block.FindAllStringSubmatch(string(page), -1) {
-		switch kind, name, text := m[1], m[2], m[3]; kind {
-		case "hsl":
+		switch kind, name, text := m[1], m[2], m[3]; {
+		case name != "":
 			if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}
-		case "console":
+		case kind == "console":
 			commands++
 			line, want, _ := strings.Cut(text, "\n")
 			args := strings.Fields(strings.TrimPrefix(line, "$ posthaste hsh "))

@@ -16,6 +16,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/hsl/unittest"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/script"
+	"github.com/posthaste-mta/posthaste/internal/script/extra"
 )
 
 // everything has the library declare all that it can; nothing of it is called.
@@ -45,9 +46,9 @@ func book() *reference.Book {
 		l, _ := script.Library(phase, nil)
 		b.Chapters = append(b.Chapters, chapter("Phase "+phase, "phase "+phase, l))
 	}
-	modules := stdlib.Modules()
-	for _, name := range slices.Sorted(maps.Keys(modules)) {
-		b.Chapters = append(b.Chapters, chapter("Module "+name, "scripts that import it from `extras://"+name+"`", modules[name]))
+	modules := extra.New(extra.Options{})
+	for _, name := range modules.Modules() {
+		b.Chapters = append(b.Chapters, chapter("Module "+name, "scripts that import it from `extras://"+name+"`", modules.Library(name)))
 	}
 	tests := value.NewLibrary(nil, value.Declarations{Builtins: unittest.Builtins()})
 	b.Chapters = append(b.Chapters, chapter("Tests of scripts", "test files, which [hsh test](../../hsh.md) runs", tests))

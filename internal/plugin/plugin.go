@@ -168,3 +168,12 @@ func (s *Set) each(f func(Plugin) error) error {
 }
 
 func failed(id string, err error) error { return fmt.Errorf("plug-in %s: %w", id, err) }
+
+// Words takes "reload:list1" apart, which older versions wrote in place of two
+// words.
+func Words(args []string) []string {
+	if len(args) == 1 {
+		return strings.SplitN(args[0], ":", 2)
+	}
+	return args
+}

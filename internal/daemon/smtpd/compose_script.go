@@ -34,6 +34,9 @@ type scriptHost struct {
 	pools   *scriptPools // nil: scripts are not going to run
 	queue   scriptStore  // nil for who only compiles
 	signing *dkim.Pool   // nil: one of its own
+
+	// complain is told what modules do not tell their scripts; nil: nobody is.
+	complain func(error)
 }
 
 // scriptStore is the queue as scripts see it.
@@ -75,7 +78,7 @@ func (s *snapshot) engine(startup *Startup, host *scriptHost, named script.Resou
 		Source: source, Library: client.Library(s.library(source, names, systemOptions(startup, host))), Process: host.process,
 		Mail:     mail.New(mail.Options{Keys: keyring{s.certificates}, Resolver: names, Sender: client, Queue: host.queue, Pool: host.signing}),
 		Contents: host.queue,
-		Modules:  extra.New(extra.Options{Plugins: host.plugins}),
+		Modules:  extra.New(extra.Options{Plugins: host.plugins, Complain: host.complain}),
 		Limits:   r.Scripting.Limits.general(), Queue: host.pools.queue(r), Events: host.events,
 	})
 }

@@ -81,7 +81,7 @@ const startPrefix = "Could not load configuration"
 func New(o Options) *Daemon {
 	d := &Daemon{options: o, log: o.Log, failed: make(chan error, 1)}
 	d.scripts = &scriptHost{
-		process: value.NewProcess(0), events: telemetry.ScriptEvents(o.Log),
+		process: value.NewProcess(0), complain: telemetry.Occasionally(o.Log, complaintEvery), events: telemetry.ScriptEvents(o.Log),
 		load:    func(v *queue.View) error { return d.queue.Load(v) },
 		dns:     func() *dns.Resolver { return d.resolver },
 		courier: scriptCourier{d},

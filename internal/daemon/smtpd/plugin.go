@@ -5,11 +5,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/config"
 	"github.com/posthaste-mta/posthaste/internal/plugin"
 	"github.com/posthaste-mta/posthaste/internal/script/extra"
 )
+
+// complaintEvery is how often at most what modules complain of is logged: it
+// may be the same for each message.
+const complaintEvery = 10 * time.Second
 
 // newPlugins makes the plug-ins of the startup file and opens nothing. Settings
 // of plug-ins that this program does not have are worth a warning: scripts that

@@ -30,6 +30,14 @@ type Options struct {
 	// Stdout and Stderr are what extras://stdout writes to; nil: those of the
 	// process.
 	Stdout, Stderr io.Writer
+	// Complain is told what a function does not tell its script; nil: nobody is.
+	Complain func(error)
+}
+
+func (o Options) complain(err error) {
+	if o.Complain != nil {
+		o.Complain(err)
+	}
 }
 
 // Modules are the modules as the scripts of one configuration find them. They are
@@ -57,13 +65,18 @@ func New(o Options) *Modules {
 
 // libraries declare the modules by name.
 var libraries = map[string]func(Options) *value.Library{
-	"env":              envLibrary,
-	"interfaces":       interfacesLibrary,
-	"proxytlv":         proxyTLVLibrary,
-	"sleep-background": sleepLibrary,
-	"stdout":           stdoutLibrary,
-	"time-rfc2822":     timeLibrary,
-	"ulid":             ulidLibrary,
+	"bounce-list":       bounceListLibrary,
+	"bounce-normalizer": normalizerLibrary,
+	"env":               envLibrary,
+	"interfaces":        interfacesLibrary,
+	"ip-list":           ipListLibrary,
+	"logger":            loggerLibrary,
+	"proxytlv":          proxyTLVLibrary,
+	"sleep-background":  sleepLibrary,
+	"stdout":            stdoutLibrary,
+	"suppression-list":  suppressionLibrary,
+	"time-rfc2822":      timeLibrary,
+	"ulid":              ulidLibrary,
 }
 
 func init() {

@@ -4,15 +4,21 @@ import (
 	"fmt"
 
 	"github.com/posthaste-mta/posthaste/internal/plugin"
+	"github.com/posthaste-mta/posthaste/internal/plugin/journal"
+	"github.com/posthaste-mta/posthaste/internal/plugin/list"
 )
 
 // Plugins are the plug-ins of a process.
 type Plugins struct {
 	plugin.Set
+	logger      *journal.Plugin
+	suppression *list.Suppression
+	bounce      *list.Bounce
+	ip          *list.IP
 }
 
-// known are settings of plug-ins that scripts use and that keep no state here.
-var stateless = []string{"env", "interfaces", "ldap", "proxytlv", "sleep-background", "stdout", "time-rfc2822", "ulid"}
+// stateless are modules that may be listed as plug-ins and have nothing to set.
+var stateless = []string{"bounce-normalizer", "env", "interfaces", "ldap", "proxytlv", "sleep-background", "stdout", "time-rfc2822", "ulid"}
 
 // NewPlugins makes the plug-ins from their startup settings, by id, and opens
 // nothing. Those that nobody lists are there as well, without settings. unknown
@@ -25,12 +31,38 @@ func NewPlugins(startup map[string]plugin.Settings) (p *Plugins, unknown []strin
 		}
 		p.Add(id, plugin.Base{})
 	}
+	for _, make := range []func(map[string]plugin.Settings) error{
+		member(p, "logger", &p.logger, journal.New),
+		member(p, "suppression-list", &p.suppression, func(s plugin.Settings) (*list.Suppression, error) {
+			return list.NewSuppression(s, compileCaseless)
+		}),
+		member(p, "bounce-list", &p.bounce, func(s plugin.Settings) (*list.Bounce, error) { return list.NewBounce(s, compileCaseless) }),
+		member(p, "ip-list", &p.ip, list.NewIP),
+	} {
+		if err := make(startup); err != nil {
+			return nil, nil, err
+		}
+	}
 	for id := range startup {
 		if !p.Has(id) {
 			unknown = append(unknown, id)
 		}
 	}
 	return p, unknown, nil
+}
+
+// member returns what makes a plug-in, keeps it in its field and adds it to the
+// set.
+func member[T plugin.Plugin](p *Plugins, id string, field *T, make func(plugin.Settings) (T, error)) func(map[string]plugin.Settings) error {
+	return func(startup map[string]plugin.Settings) error {
+		made, err := make(startup[id])
+		if err != nil {
+			return fmt.Errorf("plug-in %s: %w", id, err)
+		}
+		*field = made
+		p.Add(id, made)
+		return nil
+	}
 }
 
 func mustPlugins() *Plugins {

@@ -112,3 +112,15 @@ func TestProxyTLV(t *testing.T) {
 		{`ProxyTLV("\x01\x00\x05h2")`, `!want types, lengths and values`},
 	})
 }
+
+func TestNormalizer(t *testing.T) {
+	check(t, extra.New(extra.Options{}), "bounce-normalizer", []stdlibtest.Case{
+		{`bounce_normalizer("550 5.7.1 Email quota exceeded.")`, `"550 5_7_1 email quota exceeded"`},
+		{`bounce_normalizer("421-4.7.0 [192.0.2.1] Our system: see HTTP://x.test/a?b (v9)")`, `"421 4_7_0 __ip__ our system see __url__ v9"`},
+		{`bounce_normalizer("<Joe.X@example.com>: User unknown, id f81d4fae-7dec-11d0-a765-00a0c91e6bf6")`, `"__email__ user unknown id __uuid__"`},
+		{`bounce_normalizer("2001:db8::1 blocked; 4Q1B2C3D4z8Xyz - gsmtp")`, `"__ip__ blocked __uuid__ gsmtp"`},
+		{`bounce_normalizer("d2e1a72fcca58-7c0 deferred")`, `"__uuid__ deferred"`},
+		{`bounce_normalizer("Boîte pleine!")`, `"boîte pleine"`},
+		{`bounce_normalizer("")`, `""`},
+	})
+}
