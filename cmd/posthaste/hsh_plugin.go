@@ -26,7 +26,7 @@ func (f *hshFlags) modules(ctx context.Context) (*extra.Modules, func(), error) 
 	if err != nil {
 		return nil, nil, withCode(exitUsage, err)
 	}
-	plugins, unknown, err := extra.NewPlugins(startup)
+	plugins, unknown, err := extra.NewPlugins(startup, complain)
 	if err != nil {
 		return nil, nil, withCode(exitUsage, err)
 	}

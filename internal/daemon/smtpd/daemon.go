@@ -125,7 +125,7 @@ func Check(path string, files config.LoadOptions) ([]string, error) {
 	}
 	warnings = append(warnings, running.absentSources(hasAddress)...)
 	host := new(scriptHost)
-	host.plugins, more, err = startup.newPlugins()
+	host.plugins, more, err = startup.newPlugins(nil)
 	warnings = append(warnings, more...)
 	if err != nil {
 		return warnings.Lines(), err
@@ -319,7 +319,7 @@ func (d *Daemon) close() {
 // startPlugins makes and starts the plug-ins, as the user that the process runs
 // as from here on, who opens their files again later.
 func (d *Daemon) startPlugins(ctx context.Context) error {
-	plugins, warnings, err := d.startup.newPlugins()
+	plugins, warnings, err := d.startup.newPlugins(d.scripts.complain)
 	if err != nil {
 		return err
 	}

@@ -19,12 +19,12 @@ const complaintEvery = 10 * time.Second
 // newPlugins makes the plug-ins of the startup file and opens nothing. Settings
 // of plug-ins that this program does not have are worth a warning: scripts that
 // import what is missing do not compile.
-func (s *Startup) newPlugins() (*extra.Plugins, config.Warnings, error) {
+func (s *Startup) newPlugins(complain func(error)) (*extra.Plugins, config.Warnings, error) {
 	settings := map[string]plugin.Settings{}
 	for _, p := range s.Plugins {
 		settings[p.ID] = p.Config
 	}
-	plugins, unknown, err := extra.NewPlugins(settings)
+	plugins, unknown, err := extra.NewPlugins(settings, complain)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", s.Path, err)
 	}

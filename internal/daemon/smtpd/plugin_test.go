@@ -44,7 +44,7 @@ func TestPlugins(t *testing.T) {
 
 // TestPluginCommands: operators reach plug-ins by their ids.
 func TestPluginCommands(t *testing.T) {
-	plugins, _, err := new(Startup).newPlugins()
+	plugins, _, err := new(Startup).newPlugins(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

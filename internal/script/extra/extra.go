@@ -19,6 +19,7 @@ import (
 
 	"github.com/posthaste-mta/posthaste/internal/hsl/resolve"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/web"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 )
 
@@ -30,6 +31,8 @@ type Options struct {
 	// Stdout and Stderr are what extras://stdout writes to; nil: those of the
 	// process.
 	Stdout, Stderr io.Writer
+	// Web is what requests by HTTP need besides.
+	Web web.Options
 	// Complain is told what a function does not tell its script; nil: nobody is.
 	Complain func(error)
 }
@@ -69,6 +72,8 @@ var libraries = map[string]func(Options) *value.Library{
 	"bounce-normalizer": normalizerLibrary,
 	"env":               envLibrary,
 	"interfaces":        interfacesLibrary,
+	"http-background":   backgroundLibrary,
+	"http-bulk":         bulkLibrary,
 	"ip-list":           ipListLibrary,
 	"logger":            loggerLibrary,
 	"proxytlv":          proxyTLVLibrary,

@@ -2,6 +2,10 @@ package extra_test
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +19,7 @@ import (
 // started returns the modules over plug-ins with these settings.
 func started(t *testing.T, startup, running map[string]plugin.Settings) *extra.Modules {
 	t.Helper()
-	p, unknown, err := extra.NewPlugins(startup)
+	p, unknown, err := extra.NewPlugins(startup, nil)
 	if err != nil || len(unknown) > 0 {
 		t.Fatal(err, unknown)
 	}
@@ -81,6 +85,62 @@ func TestLogger(t *testing.T) {
 	}
 }
 
+func TestHTTPBackground(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/missing" {
+			w.WriteHeader(404)
+		}
+		body, _ := io.ReadAll(r.Body)
+		kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+		fmt.Fprintf(w, "%s %s %q", r.Method, kind, body)
+	}))
+	defer s.Close()
+	m := started(t, map[string]plugin.Settings{"http-background": {"threads": []any{map[string]any{"id": "p", "max_total": 2}}}}, nil)
+	check(t, m, "http-background", []stdlibtest.Case{
+		{`http_background("p", "` + s.URL + `")`, `["status"=>200,"content"=>''GET  ""'']`},
+		{`http_background("p", "` + s.URL + `/missing")`, `["status"=>404,"content"=>''GET  ""'']`},
+		{`http_background("p", "` + s.URL + `", ["method" => "PUT"], "x")`, `["status"=>200,"content"=>''PUT application/x-www-form-urlencoded "x"'']`},
+		{`http_background("p", "` + s.URL + `", ["encoder" => "base64"], "x")`, `["status"=>200,"content"=>''POST application/x-www-form-urlencoded "eA=="'']`},
+		{`http_background("p", "` + s.URL + `", ["encoder" => "rot13"], "x")`, `!option encoder: want base64, got "rot13"`},
+		{`array_keys(http_background("p", "http://127.0.0.1:1/"))`, `[0=>"error"]`},
+		{`array_keys(http_background("p", ":"))`, `[0=>"error"]`},
+		{`http_background("q", "` + s.URL + `")`, `["error"=>''no such pool: "q"'']`},
+	})
+	for _, tt := range []struct{ post, want string }{
+		{`["a" => "1"]`, `name=\"a\"\r\n\r\n1\r\n`},
+		{`["a" => ["data" => "x", "encoder" => "base64", "filename" => "f", "type" => "a/b"]]`, `name=\"a\"; filename=\"f\"\r\nContent-Type: a/b\r\n\r\neA==\r\n`},
+		{`File::String("from a file")`, `"from a file"`},
+	} {
+		got, err := run(t, m, `import { http_background } from "extras://http-background"; echo http_background("p", "`+s.URL+`", [], `+tt.post+`)["content"];`)
+		if err != nil || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: got %s, %v", tt.post, got, err)
+		}
+	}
+}
+
+func TestHTTPBulk(t *testing.T) {
+	got := make(chan string, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- string(body)
+	}))
+	defer s.Close()
+	path := filepath.Join(t.TempDir(), "q")
+	m := started(t, map[string]plugin.Settings{"http-bulk": {"queues": []any{
+		map[string]any{"id": "q", "path": path, "url": s.URL, "min_items": 2, "max_items": 5},
+		map[string]any{"id": "small", "path": path + "2", "url": s.URL, "max_bytes": 10},
+	}}}, nil)
+	check(t, m, "http-bulk", []stdlibtest.Case{
+		{`http_bulk("q", json_encode(["a" => 1]))`, `true`},
+		{`http_bulk("q", "2")`, `true`},
+		{`http_bulk("small", "more than there is room for")`, `false`},
+		{`http_bulk("none", "2")`, `none`},
+	})
+	if body := <-got; body != `[{"a":1},2]` {
+		t.Errorf("sent was %q", body)
+	}
+}
+
 // TestPluginSettings: mistakes name the plug-in and the place.
 func TestPluginSettings(t *testing.T) {
 	for _, tt := range []struct {
@@ -90,7 +150,7 @@ func TestPluginSettings(t *testing.T) {
 		{"logger", "plug-in logger: logs[0].path: is missing", plugin.Settings{"logs": []any{map[string]any{"id": "a"}}}},
 		{"ip-list", "plug-in ip-list: list: unknown key; there are lists", plugin.Settings{"list": 1}},
 	} {
-		if _, _, err := extra.NewPlugins(map[string]plugin.Settings{tt.id: tt.settings}); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, _, err := extra.NewPlugins(map[string]plugin.Settings{tt.id: tt.settings}, nil); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", tt.id, err)
 		}
 	}

@@ -4,8 +4,10 @@ import (
 	"fmt"
 
 	"github.com/posthaste-mta/posthaste/internal/plugin"
+	"github.com/posthaste-mta/posthaste/internal/plugin/bulk"
 	"github.com/posthaste-mta/posthaste/internal/plugin/journal"
 	"github.com/posthaste-mta/posthaste/internal/plugin/list"
+	"github.com/posthaste-mta/posthaste/internal/plugin/throttle"
 )
 
 // Plugins are the plug-ins of a process.
@@ -15,6 +17,8 @@ type Plugins struct {
 	suppression *list.Suppression
 	bounce      *list.Bounce
 	ip          *list.IP
+	background  *throttle.Plugin
+	bulk        *bulk.Plugin
 }
 
 // stateless are modules that may be listed as plug-ins and have nothing to set.
@@ -22,8 +26,9 @@ var stateless = []string{"bounce-normalizer", "env", "interfaces", "ldap", "prox
 
 // NewPlugins makes the plug-ins from their startup settings, by id, and opens
 // nothing. Those that nobody lists are there as well, without settings. unknown
-// are the ids of settings that no plug-in has.
-func NewPlugins(startup map[string]plugin.Settings) (p *Plugins, unknown []string, err error) {
+// are the ids of settings that no plug-in has. complain is told what goes wrong
+// while nobody asks; it may be nil.
+func NewPlugins(startup map[string]plugin.Settings, complain func(error)) (p *Plugins, unknown []string, err error) {
 	p = &Plugins{}
 	for _, id := range stateless {
 		if len(startup[id]) > 0 {
@@ -38,6 +43,8 @@ func NewPlugins(startup map[string]plugin.Settings) (p *Plugins, unknown []strin
 		}),
 		member(p, "bounce-list", &p.bounce, func(s plugin.Settings) (*list.Bounce, error) { return list.NewBounce(s, compileCaseless) }),
 		member(p, "ip-list", &p.ip, list.NewIP),
+		member(p, "http-background", &p.background, throttle.New),
+		member(p, "http-bulk", &p.bulk, func(s plugin.Settings) (*bulk.Plugin, error) { return bulk.New(s, complain) }),
 	} {
 		if err := make(startup); err != nil {
 			return nil, nil, err
@@ -66,7 +73,7 @@ func member[T plugin.Plugin](p *Plugins, id string, field *T, make func(plugin.S
 }
 
 func mustPlugins() *Plugins {
-	p, _, err := NewPlugins(nil)
+	p, _, err := NewPlugins(nil, nil)
 	if err != nil {
 		panic(err) // plug-ins without settings cannot be wrong
 	}

@@ -15,8 +15,24 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 )
 
-// call is http.
+// call is http, which is none where a request fails.
 func call(c *value.Call, o Options) (value.Value, error) {
+	v, err := exchange(c, o)
+	var failure *failure
+	if errors.As(err, &failure) {
+		return value.None, nil
+	}
+	return v, err
+}
+
+// failure is a request that went wrong, which is no exception.
+type failure struct{ err error }
+
+func (f *failure) Error() string { return f.err.Error() }
+
+// exchange makes the request. A *failure says that it went wrong; other errors end
+// the script or are thrown.
+func exchange(c *value.Call, o Options) (value.Value, error) {
 	client, err := newClient(c, o)
 	if err != nil {
 		return value.None, err
@@ -30,7 +46,7 @@ func call(c *value.Call, o Options) (value.Value, error) {
 	}
 	request, err := newRequest(ctx, c, body)
 	if err != nil {
-		return value.None, nil // none says so
+		return value.None, &failure{err}
 	}
 	response, err := body.serve(func() (*http.Response, error) { return client.Do(request) })
 	if err != nil {
@@ -44,7 +60,7 @@ func call(c *value.Call, o Options) (value.Value, error) {
 	return result(c, response, content)
 }
 
-// failed makes none of an error, unless the script has to end.
+// failed makes a *failure of an error, unless the script has to end.
 func failed(c *value.Call, err error) (value.Value, error) {
 	if value.Uncatchable(err) {
 		return value.None, err
@@ -56,7 +72,7 @@ func failed(c *value.Call, err error) (value.Value, error) {
 	if errors.As(err, &thrown) {
 		return value.None, thrown.err
 	}
-	return value.None, nil
+	return value.None, &failure{err}
 }
 
 // withTimeout returns the context of the script that also ends when the option
