@@ -26,7 +26,7 @@ func everything() stdlib.Options {
 		Files:    struct{ file.Store }{},
 		Resolver: struct{ network.Resolver }{},
 		Engine: engine.Options{
-			Queue: struct{ engine.Queue }{}, Servers: struct{ engine.Servers }{},
+			Queue: struct{ engine.Queue }{}, Quotas: struct{ engine.Quotas }{}, Servers: struct{ engine.Servers }{},
 			Metrics: struct{ engine.Metrics }{}, Sender: struct{ engine.Sender }{},
 		},
 	}

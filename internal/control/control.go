@@ -40,6 +40,7 @@ type Parts struct {
 	Resolver Resolver
 	Process  Process
 	Log      Log
+	Scripts  Scripts
 	Plugins  Plugins
 }
 

@@ -29,6 +29,36 @@ var frameCommands = map[byte]frameCommand{
 		}
 		return unary(ctx, s.config.Reload, &pb.ConfigReloadRequest{})
 	}},
+	'g': {".HSLService/CacheList", false, func(ctx context.Context, s *services, _ []byte) (proto.Message, error) {
+		if s.hsl == nil {
+			return nil, errNoPart
+		}
+		return unary(ctx, s.hsl.CacheList, &pb.HSLCacheListRequest{})
+	}},
+	'h': {".HSLService/CacheClear", true, func(ctx context.Context, s *services, body []byte) (proto.Message, error) {
+		var r pb.HSLCacheClearRequest
+		if s.hsl == nil {
+			return nil, errNoPart
+		}
+		return decoded(ctx, s.hsl.CacheClear, body, &r)
+	}},
+	'y': {".HSLService/MemoryList", false, func(ctx context.Context, s *services, _ []byte) (proto.Message, error) {
+		return frameMemory(ctx, s)
+	}},
+	'z': {".HSLService/MemoryStore", true, func(ctx context.Context, s *services, body []byte) (proto.Message, error) {
+		var r pb.HSLMemoryStoreRequest
+		if s.hsl == nil {
+			return nil, errNoPart
+		}
+		return decoded(ctx, s.hsl.MemoryStore, body, &r)
+	}},
+	'A': {".HSLService/MemoryDelete", true, func(ctx context.Context, s *services, body []byte) (proto.Message, error) {
+		var r pb.HSLMemoryDeleteRequest
+		if s.hsl == nil {
+			return nil, errNoPart
+		}
+		return decoded(ctx, s.hsl.MemoryDelete, body, &r)
+	}},
 	'C': {".ResolverService/Clear", true, func(ctx context.Context, s *services, body []byte) (proto.Message, error) {
 		var r pb.ResolverClearRequest
 		if s.resolver == nil {

@@ -24,6 +24,7 @@ type services struct {
 	resolver *resolverService
 	process  *processService
 	plugin   *pluginService
+	hsl      *hslService
 }
 
 func newServices(p *Parts) *services {
@@ -39,6 +40,9 @@ func newServices(p *Parts) *services {
 	}
 	if p.Plugins != nil {
 		s.plugin = &pluginService{p.Plugins}
+	}
+	if p.Scripts != nil {
+		s.hsl = &hslService{p.Scripts}
 	}
 	return s
 }
@@ -56,6 +60,9 @@ func (s *services) mux(a *audit) *http.ServeMux {
 	}
 	if s.resolver != nil {
 		mux.Handle(pb.NewResolverServiceHandler(s.resolver, options...))
+	}
+	if s.hsl != nil {
+		mux.Handle(pb.NewHSLServiceHandler(s.hsl, options...))
 	}
 	if s.plugin != nil {
 		mux.Handle(pb.NewPluginServiceHandler(s.plugin, options...))

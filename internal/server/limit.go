@@ -54,9 +54,6 @@ func (c *counts) enterClient(ip netip.Addr, limits Limits) (leave func(), err er
 			in = append(in, n.Network)
 		}
 	}
-	if limits.RemoteIP == 0 && len(in) == 0 {
-		return func() {}, nil
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if limits.RemoteIP > 0 && c.clients[ip] >= limits.RemoteIP {
@@ -83,6 +80,21 @@ func (c *counts) addLocked(ip netip.Addr, in []netip.Prefix, n int) {
 	for _, p := range in {
 		add(c.networks, p, n)
 	}
+}
+
+// of returns how many connections there are from a network.
+func (c *counts) of(network netip.Prefix) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if network.IsSingleIP() {
+		return c.clients[network.Addr()]
+	}
+	for ip, count := range c.clients {
+		if network.Contains(ip) {
+			n += count
+		}
+	}
+	return n
 }
 
 // add keeps only keys that count something.

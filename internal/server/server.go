@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"syscall"
 	"time"
@@ -132,6 +133,16 @@ func (s *Server) Live(yield func(Conversation) bool) {
 		}
 	}
 }
+
+// ID returns the name of the server.
+func (s *Server) ID() string { return s.options.ID }
+
+// Concurrency returns how many connections there are, those that say nothing of
+// themselves yet included.
+func (s *Server) Concurrency() int { return int(s.count.total.Load()) }
+
+// ConcurrencyFrom returns how many of them are from a network.
+func (s *Server) ConcurrencyFrom(network netip.Prefix) int { return s.count.of(network) }
 
 // accept takes connections from one socket until it is closed.
 func (s *Server) accept(l *Listener) {

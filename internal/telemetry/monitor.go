@@ -30,6 +30,7 @@ type Monitor struct {
 	ready    atomic.Bool
 	server   http.Server
 	gauges   monitorMetrics
+	users    *UserMetrics
 }
 
 type monitorMetrics struct {
@@ -38,9 +39,10 @@ type monitorMetrics struct {
 }
 
 // NewMonitor returns a Monitor. health says why the process is not healthy, or
-// nil; it is asked on every request.
-func NewMonitor(r *metric.Registry, health func() error, log *slog.Logger) *Monitor {
-	m := &Monitor{registry: r, health: health, debug: http.NewServeMux()}
+// nil; it is asked on every request. users may be
+// nil.
+func NewMonitor(r *metric.Registry, users *UserMetrics, health func() error, log *slog.Logger) *Monitor {
+	m := &Monitor{registry: r, users: users, health: health, debug: http.NewServeMux()}
 	m.keys.Store(new([]string))
 	m.gauges = monitorMetrics{
 		Ready:   func() float64 { return truth(m.ready.Load()) },
@@ -90,6 +92,9 @@ func (m *Monitor) Close(ctx context.Context) error {
 func (m *Monitor) mux() http.Handler {
 	gatherer := prometheus.NewRegistry()
 	gatherer.MustRegister(collector{m.registry})
+	if m.users != nil {
+		gatherer.MustRegister(m.users)
+	}
 	metrics := promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError})
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", m.keyed(metrics))

@@ -35,7 +35,7 @@ func TestMonitor(t *testing.T) {
 	r.Register(seen, metric.Label{Name: "serverid", Value: "a"})
 	seen.Seen.Add(3)
 	var sick error
-	m := NewMonitor(&r, func() error { return sick }, slog.New(slog.DiscardHandler))
+	m := NewMonitor(&r, nil, func() error { return sick }, slog.New(slog.DiscardHandler))
 	m.Debug("/debug/page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "page") })
 
 	check := func(path, key, from string, code int, text string) {
@@ -73,7 +73,7 @@ func TestMonitorServes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := NewMonitor(new(metric.Registry), func() error { return nil }, slog.New(slog.DiscardHandler))
+	m := NewMonitor(new(metric.Registry), nil, func() error { return nil }, slog.New(slog.DiscardHandler))
 	m.SetReady()
 	ended := make(chan error, 1)
 	go func() { ended <- m.Serve(l) }()
@@ -97,7 +97,7 @@ func TestMonitorClosedFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := NewMonitor(new(metric.Registry), func() error { return nil }, slog.New(slog.DiscardHandler))
+	m := NewMonitor(new(metric.Registry), nil, func() error { return nil }, slog.New(slog.DiscardHandler))
 	if err := m.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func New(o Options) *cobra.Command {
 	}
 	s.flags(root)
 	root.AddCommand(
-		queueCommand(s), configCommand(s), resolverCommand(s),
+		queueCommand(s), configCommand(s), hslCommand(s), resolverCommand(s),
 		processCommand(s), processStatsCommand(s, "process-stats"), pluginCommand(s), logCommand(s), versionCommand(o.Version),
 	)
 	finish(root, o.Code)

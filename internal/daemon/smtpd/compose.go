@@ -13,6 +13,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/pki"
 	"github.com/posthaste-mta/posthaste/internal/queue"
 	"github.com/posthaste-mta/posthaste/internal/script"
+	"github.com/posthaste-mta/posthaste/internal/telemetry"
 )
 
 // snapshot is everything that a reload replaces, composed and checked. It is
@@ -57,6 +58,9 @@ func compose(startup *Startup, r *Running, keys []pki.Key, host *scriptHost) (*s
 	}
 	if hooks := s.scripts.Queue(named, host.load); hooks != nil {
 		s.queue.Hooks = hooks
+	}
+	if err := r.declare(new(telemetry.UserMetrics)); err != nil {
+		return nil, err
 	}
 	if s.poolPolicy, err = delivery.ParsePoolPolicy(r.Queues.Pooling.Policy); err != nil {
 		return nil, err

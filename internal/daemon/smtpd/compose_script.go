@@ -20,7 +20,9 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/script/extra"
 	"github.com/posthaste-mta/posthaste/internal/script/lookup"
 	"github.com/posthaste-mta/posthaste/internal/script/mail"
+	"github.com/posthaste-mta/posthaste/internal/server"
 	"github.com/posthaste-mta/posthaste/internal/session"
+	"github.com/posthaste-mta/posthaste/internal/telemetry"
 )
 
 // scriptHost is what scripts share and what survives a reload.
@@ -34,6 +36,9 @@ type scriptHost struct {
 	pools   *scriptPools // nil: scripts are not going to run
 	queue   scriptStore  // nil for who only compiles
 	signing *dkim.Pool   // nil: one of its own
+	users   *telemetry.UserMetrics
+	servers func() []*server.Server
+	quota   quotas
 
 	// complain is told what modules do not tell their scripts; nil: nobody is.
 	complain func(error)
@@ -75,7 +80,7 @@ func (s *snapshot) engine(startup *Startup, host *scriptHost, named script.Resou
 	source.Root = startup.Scripting.RootPath
 	names, client := lookup.New(host.dns), script.NewClient(host.courier, named)
 	return script.New(script.Options{
-		Source: source, Library: client.Library(s.library(source, names, systemOptions(startup, host))), Process: host.process,
+		Source: source, Library: client.Library(s.library(source, names, host, systemOptions(startup, host))), Process: host.process,
 		Mail:     mail.New(mail.Options{Keys: keyring{s.certificates}, Resolver: names, Sender: client, Queue: host.queue, Pool: host.signing}),
 		Contents: host.queue,
 		Modules:  extra.New(extra.Options{Plugins: host.plugins, Complain: host.complain}),
@@ -106,14 +111,16 @@ func systemOptions(startup *Startup, host *scriptHost) system.Options {
 }
 
 // library is what scripts find in every phase.
-func (s *snapshot) library(source script.Source, names *lookup.Resolver, host system.Options) *value.Library {
+func (s *snapshot) library(source script.Source, names *lookup.Resolver, host *scriptHost, about system.Options) *value.Library {
 	return stdlib.New(stdlib.Options{
-		System:   host,
+		System:   about,
 		Files:    file.Folder{Virtual: source.Files, Root: source.Root},
 		Keys:     keyring{s.certificates},
 		Resolver: names,
 		Web:      web.Options{Source: s.running.sourceAddress},
-		Engine:   engine.Options{Sender: names},
+		Engine: engine.Options{
+			Sender: names, Metrics: userMetrics{host.users}, Servers: liveServers{host.servers}, Quotas: host.quota,
+		},
 	})
 }
 

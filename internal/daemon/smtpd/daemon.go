@@ -87,6 +87,12 @@ func New(o Options) *Daemon {
 		courier: scriptCourier{d},
 		queue:   scriptQueue{d},
 		signing: dkim.NewPool(0),
+		users:   new(telemetry.UserMetrics),
+		servers: func() []*server.Server { return d.servers },
+		quota: func(name string) (count, bytes int64) {
+			q := d.queue.Quota(name)
+			return q.Count, q.Bytes
+		},
 	}
 	return d
 }

@@ -15,7 +15,7 @@ import (
 func (d *Daemon) parts() control.Parts {
 	return control.Parts{
 		Queue: d.queue, Config: configuration{d}, Resolver: resolver{d.courier, d.resolver},
-		Process: process{&d.registry}, Log: logging{d.log}, Plugins: commands{d.scripts.plugins},
+		Process: process{&d.registry}, Log: logging{d.log}, Scripts: sharedByScripts{d.scripts.process}, Plugins: commands{d.scripts.plugins},
 	}
 }
 

@@ -67,7 +67,7 @@ func (d *Daemon) build(first *snapshot) (err error) {
 		d.control.Provide(d.parts())
 	}
 	if d.monitorSocket != nil {
-		d.monitor = telemetry.NewMonitor(&d.registry, d.health, d.log.Logger)
+		d.monitor = telemetry.NewMonitor(&d.registry, d.scripts.users, d.health, d.log.Logger)
 		d.addDebugPages()
 	}
 	return nil
@@ -139,6 +139,9 @@ func (d *Daemon) adoptLocked(next *snapshot) {
 	}
 	next.plugins()
 	d.scripts.pools.resize(d.startup, next.running)
+	if err := next.running.declare(d.scripts.users); err != nil {
+		d.log.Error(err.Error()) // compose has tried it
+	}
 	d.current.Store(next)
 	d.courier.Configure(next.courierOptions(d.startup))
 	d.queue.Reload(next.queue)

@@ -20,7 +20,7 @@ func newLibrary(t testing.TB) *value.Library {
 		System:   system.Options{Hostname: "mx.example.com", Log: func(int, string) {}},
 		Files:    file.Folder{Virtual: map[string][]byte{"a.txt": []byte("one\ntwo\n")}},
 		Resolver: zone{},
-		Engine:   engine.Options{Queue: nowhere{}, Servers: nowhere{}, Metrics: nowhere{}, Sender: nowhere{}},
+		Engine:   engine.Options{Queue: nowhere{}, Quotas: nowhere{}, Servers: nowhere{}, Metrics: nowhere{}, Sender: nowhere{}},
 	})
 }
 

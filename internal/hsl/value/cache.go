@@ -1,6 +1,7 @@
 package value
 
 import (
+	"cmp"
 	"container/list"
 	"encoding/binary"
 	"errors"
@@ -15,17 +16,31 @@ import (
 type Cache struct {
 	mu     sync.Mutex
 	tables map[tableKey]*cacheTable
+	oldest list.List // of tableKey, in the order of their coming
 	stats  CacheStats
 }
 
-// CacheStats count what a Cache did since it was made.
-type CacheStats struct{ Hits, Misses, Waits int64 }
+// maxTables bounds the tables: a namespace may be made of anything, and that of
+// a message is of no use when the message is gone.
+const maxTables = 4096
+
+// CacheStats count what a Cache, or one of its tables, did since it was made.
+type CacheStats struct{ Hits, Misses, Waits, Evicts int64 }
+
+// CacheTable is what is known of the calls of one function in one namespace.
+type CacheTable struct {
+	Namespace, Function string
+	MaxSize, Size       int
+	CacheStats
+}
 
 // tableKey names a table: a namespace and a function of a module.
 type tableKey struct{ namespace, function string }
 
 type cacheTable struct {
+	place   *list.Element // in oldest
 	size    int
+	stats   CacheStats
 	entries map[string]*list.Element
 	order   list.List // of *cached, most recently used first
 }
@@ -83,10 +98,10 @@ func (c *Cache) Do(t *Thread, call *CacheCall) (Value, error) {
 	}
 	defer p.Unlock(t, name)
 	if v, ok := c.lookup(name, call); ok { // somebody else called meanwhile
-		c.count(func(s *CacheStats) { s.Waits++ })
+		c.count(name, call, func(s *CacheStats) { s.Waits++ })
 		return v, nil
 	}
-	c.count(func(s *CacheStats) { s.Misses++ })
+	c.count(name, call, func(s *CacheStats) { s.Misses++ })
 	return c.fill(name, call)
 }
 
@@ -97,11 +112,13 @@ func (c *Cache) lookup(name cacheName, call *CacheCall) (Value, bool) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := c.tables[name.table].find(name.key)
+	t := c.tables[name.table]
+	e := t.find(name.key)
 	if e == nil || !e.expires.IsZero() && !time.Now().Before(e.expires) {
 		return None, false
 	}
 	c.stats.Hits++
+	t.stats.Hits++
 	return e.value, true
 }
 
@@ -167,11 +184,7 @@ func (c *Cache) old(name cacheName) Value {
 func (c *Cache) store(name cacheName, call *CacheCall, e *cached) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := c.tables[name.table]
-	if t == nil {
-		t = &cacheTable{size: call.Size, entries: make(map[string]*list.Element)}
-		c.tables[name.table] = t
-	}
+	t := c.tableLocked(name, call)
 	t.size = min(t.size, call.Size) // the smallest size used wins
 	if old := t.entries[name.key]; old != nil {
 		old.Value = e
@@ -184,19 +197,67 @@ func (c *Cache) store(name cacheName, call *CacheCall, e *cached) {
 		}
 		last := t.order.Remove(t.order.Back()).(*cached)
 		delete(t.entries, last.key)
+		t.stats.Evicts++
+		c.stats.Evicts++
 	}
 	t.entries[name.key] = t.order.PushFront(e)
 }
 
-// Clear drops all entries of a namespace.
-func (c *Cache) Clear(namespace string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for k := range c.tables {
-		if k.namespace == namespace {
-			delete(c.tables, k)
+// tableLocked returns the table of a call, made when it is the first.
+func (c *Cache) tableLocked(name cacheName, call *CacheCall) *cacheTable {
+	t := c.tables[name.table]
+	if t == nil {
+		t = &cacheTable{size: call.Size, entries: make(map[string]*list.Element)}
+		c.tables[name.table] = t
+		t.place = c.oldest.PushBack(name.table)
+		if c.oldest.Len() > maxTables {
+			c.dropLocked(c.oldest.Front().Value.(tableKey))
 		}
 	}
+	return t
+}
+
+func (c *Cache) dropLocked(k tableKey) {
+	c.oldest.Remove(c.tables[k].place)
+	delete(c.tables, k)
+}
+
+// Clear drops all entries of a namespace.
+func (c *Cache) Clear(namespace string) {
+	c.ClearTables(func(t CacheTable) bool { return t.Namespace == namespace })
+}
+
+// ClearTables drops the tables for which drop holds, and returns how many
+// entries they had.
+func (c *Cache) ClearTables(drop func(CacheTable) bool) (entries int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k, t := range c.tables {
+		if drop(t.describe(k)) {
+			entries += t.order.Len()
+			c.dropLocked(k)
+		}
+	}
+	return entries
+}
+
+// Tables returns what is known of all tables, in order of namespace and
+// function.
+func (c *Cache) Tables() []CacheTable {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make([]CacheTable, 0, len(c.tables))
+	for k, t := range c.tables {
+		all = append(all, t.describe(k))
+	}
+	slices.SortFunc(all, func(a, b CacheTable) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Function, b.Function))
+	})
+	return all
+}
+
+func (t *cacheTable) describe(k tableKey) CacheTable {
+	return CacheTable{Namespace: k.namespace, Function: k.function, MaxSize: t.size, Size: t.order.Len(), CacheStats: t.stats}
 }
 
 // Stats returns the counters.
@@ -206,10 +267,12 @@ func (c *Cache) Stats() CacheStats {
 	return c.stats
 }
 
-func (c *Cache) count(f func(*CacheStats)) {
+// count counts for all and for the table of the call.
+func (c *Cache) count(name cacheName, call *CacheCall, f func(*CacheStats)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f(&c.stats)
+	f(&c.tableLocked(name, call).stats)
 }
 
 // argumentKey spells arguments so that equal data have equal texts and nothing

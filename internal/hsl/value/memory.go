@@ -1,6 +1,10 @@
 package value
 
-import "sync"
+import (
+	"slices"
+	"strings"
+	"sync"
+)
 
 // Memory is the key-value store of the memory functions and of barriers. What
 // it holds is published. Single operations are atomic; Do makes several atomic
@@ -80,6 +84,27 @@ func (m *Memory) Delete(key string) bool {
 	m.used -= old.size
 	delete(m.values, key)
 	return ok
+}
+
+// Keys returns the keys that begin with prefix, in order.
+func (m *Memory) Keys(prefix string) (keys []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for k := range m.values {
+		if strings.HasPrefix(k, prefix) {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// Size returns the value of the key and the bytes that it is charged.
+func (m *Memory) Size(key string) (v Value, size int64, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, ok := m.values[key]
+	return s.value, s.size, ok
 }
 
 // Len returns the number of keys.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -255,5 +256,43 @@ func TestTail(t *testing.T) {
 		if v.StrLen() != growable+2*(i+1) || v.Str()[v.StrLen()-2:] != string(rune('0'+i%10))+"x" {
 			t.Fatalf("text %d changed", i)
 		}
+	}
+}
+
+// TestCacheTables: what operators see of the cache, and that namespaces made of
+// anything do not fill memory.
+func TestCacheTables(t *testing.T) {
+	p := NewProcess(0)
+	thread := new(Thread)
+	thread.Begin(t.Context(), nil, Setup{Process: p})
+	call := func(namespace string, args ...Value) {
+		t.Helper()
+		_, err := p.Cache.Do(thread, &CacheCall{
+			Namespace: namespace, Function: "f", Args: args, TTL: 60, Size: 2, LRU: true,
+			Call: func() (Value, error) { return True, nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range []int{1, 1, 2, 3} {
+		call("a", Int(n))
+	}
+	call("b")
+	want := []CacheTable{
+		{Namespace: "a", Function: "f", MaxSize: 2, Size: 2, CacheStats: CacheStats{Hits: 1, Misses: 3, Evicts: 1}},
+		{Namespace: "b", Function: "f", MaxSize: 2, Size: 1, CacheStats: CacheStats{Misses: 1}},
+	}
+	if got := p.Cache.Tables(); !slices.Equal(got, want) {
+		t.Errorf("tables %+v", got)
+	}
+	if n := p.Cache.ClearTables(func(t CacheTable) bool { return t.Namespace == "a" }); n != 2 || len(p.Cache.Tables()) != 1 {
+		t.Errorf("%d entries cleared, %d tables left", n, len(p.Cache.Tables()))
+	}
+	for i := range maxTables + 5 {
+		call(strconv.Itoa(i))
+	}
+	if n := len(p.Cache.Tables()); n != maxTables {
+		t.Errorf("%d tables", n)
 	}
 }

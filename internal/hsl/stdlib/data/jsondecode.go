@@ -21,6 +21,16 @@ func jsonDecode(c *value.Call) (value.Value, error) {
 	return v, err
 }
 
+// ParseJSON reads a whole text as json_decode does, for those who have values
+// for scripts. The error says that the text is no JSON.
+func ParseJSON(text string) (value.Value, error) {
+	v, err := parseJSON(nil, text, false)
+	if err != nil {
+		return value.None, errors.New("data: malformed JSON")
+	}
+	return v, nil
+}
+
 // parseJSON reads a whole text (RFC 8259). The thread, which may be nil, pays.
 func parseJSON(t *value.Thread, text string, comments bool) (value.Value, error) {
 	r := jsonReader{thread: t, text: text, comments: comments}

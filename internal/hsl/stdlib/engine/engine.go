@@ -14,6 +14,7 @@ import (
 // and all must be safe for concurrent use.
 type Options struct {
 	Queue   Queue
+	Quotas  Quotas
 	Servers Servers
 	Metrics Metrics
 	Sender  Sender
@@ -23,6 +24,9 @@ type Options struct {
 func Builtins(o Options) (all []*value.Builtin) {
 	if o.Queue != nil {
 		all = append(all, queueBuiltins(o.Queue)...)
+	}
+	if o.Quotas != nil {
+		all = append(all, quotaBuiltin(o.Quotas))
 	}
 	if o.Servers != nil {
 		all = append(all, serverBuiltin(o.Servers))
@@ -46,6 +50,10 @@ type Queue interface {
 	AddPolicy(ctx context.Context, p Policy) (id string, err error)
 	// DeletePolicy ends a policy, and reports whether there was one.
 	DeletePolicy(ctx context.Context, id string) (bool, error)
+}
+
+// Quotas are what messages in the queue count against.
+type Quotas interface {
 	// Quota returns how many messages count against a quota, and their bytes.
 	Quota(name string) (count, bytes int64)
 }

@@ -63,7 +63,7 @@ func (p *program) CheckHost(_ context.Context, q engine.SenderQuery) (result, re
 }
 
 func machine(t *testing.T, p *program) *stdlibtest.Machine {
-	l := value.NewLibrary(nil, value.Declarations{Builtins: engine.Builtins(engine.Options{Queue: p, Servers: p, Metrics: p, Sender: p})})
+	l := value.NewLibrary(nil, value.Declarations{Builtins: engine.Builtins(engine.Options{Queue: p, Quotas: p, Servers: p, Metrics: p, Sender: p})})
 	return stdlibtest.New(t, l, value.Setup{})
 }
 

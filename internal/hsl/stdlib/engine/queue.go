@@ -28,13 +28,16 @@ func queueBuiltins(q Queue) []*value.Builtin {
 				deleted, err := q.DeletePolicy(c.Context(), c.Str(0))
 				return orNone(c, value.Boolean(deleted), err)
 			}),
-		declare.Function("queue_quota(string name) array",
-			"Returns an array of count and bytes of the messages that count against a quota.",
-			`echo queue_quota("nothing"); // ["count"=>0,"bytes"=>0]`, func(c *value.Call) (value.Value, error) {
-				count, bytes := q.Quota(c.Str(0))
-				return value.FromArray(value.Map("count", value.Number(float64(count)), "bytes", value.Number(float64(bytes)))), nil
-			}),
 	}
+}
+
+func quotaBuiltin(q Quotas) *value.Builtin {
+	return declare.Function("queue_quota(string name) array",
+		"Returns an array of count and bytes of the messages that count against a quota.",
+		`echo queue_quota("nothing"); // ["count"=>0,"bytes"=>0]`, func(c *value.Call) (value.Value, error) {
+			count, bytes := q.Quota(c.Str(0))
+			return value.FromArray(value.Map("count", value.Number(float64(count)), "bytes", value.Number(float64(bytes)))), nil
+		})
 }
 
 // orNone returns none in place of v if there is an error, unless that is the end
