@@ -23,7 +23,7 @@ var floors = []floor{
 	{"session", []string{"internal/session", "internal/queue", "internal/api", "internal/web"}},
 	{"delivery", []string{"internal/delivery", "internal/spool", "internal/track"}},
 	{"standard", []string{
-		"internal/envelope", "internal/dlp", "internal/spf", "internal/dkim", "internal/dmarc", "internal/arc",
+		"internal/envelope", "internal/dlp", "internal/spf", "internal/bimi", "internal/dkim", "internal/dmarc", "internal/arc",
 		"internal/authres", "internal/plugin", "internal/milter", "internal/mtasts", "internal/dane", "internal/tlsrpt", "internal/sasl", "internal/proxyproto", "internal/pki",
 	}},
 	{"wire", []string{"internal/smtp", "internal/message", "internal/dns", "internal/policy"}},

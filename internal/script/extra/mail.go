@@ -13,6 +13,8 @@ func init() {
 		"authentication-results": resultsLibrary,
 		"arf":                    arfLibrary,
 		"dmarc":                  dmarcLibrary,
+		"bimi":                   bimiLibrary,
+		"bimi-helper":            bimiHelperLibrary,
 		"batv":                   batvLibrary,
 		"dsn":                    dsnLibrary,
 		"srs":                    srsLibrary,

@@ -283,3 +283,63 @@ func TestARCVectors(t *testing.T) {
 		t.Errorf("only %d vectors", n)
 	}
 }
+
+// TestBIMI finds logos of domains, and of no others.
+func TestBIMI(t *testing.T) {
+	const mark = `v=BIMI1; l=https://example.com/a.svg; a=https://example.com/a.pem`
+	z := texts{
+		"default._bimi.example.com": mark, "sale._bimi.example.com": "v=BIMI1; l=https://example.com/sale.svg; avp=personal",
+		"default._bimi.declined.example": "v=BIMI1; l=; a=", "default._bimi.broken.example": "v=BIMI1; l=http://x", "default._bimi.slow.example": "FAIL",
+	}
+	proven := func(from, record string) string {
+		return `["result" => "pass", "from" => "` + from + `", "policy" => "reject", "dmarc" => ` + record + `, "dkim" => [["result" => "pass", "tags" => ["h" => "from : BIMI-Selector"]], ["result" => "permerror"]]]`
+	}
+	const reject = `["p" => "reject"]`
+	const show = `($r["error"] ?? "") . ($r["class"] ?? "") . $r["authentication-results"] . ($r["domain"] ?? "") . ($r["selector"] ?? "") . ($r["record"]["l"] ?? "") . ($r["record"]["avp"] ?? "")`
+	for _, c := range []struct{ header, dmarc, options, want string }{
+		{"", proven("example.com", reject), "", "passexample.comdefaulthttps://example.com/a.svgbrand"},
+		{"", proven("news.example.com", reject), "", "passexample.comdefaulthttps://example.com/a.svgbrand"},
+		{`BIMI-Selector: v=BIMI1; s=sale\r\n`, proven("example.com", reject), "", "passexample.comsalehttps://example.com/sale.svgpersonal"},
+		{`BIMI-Selector: v=BIMI1; s=sale\r\n`, strings.ReplaceAll(proven("example.com", reject), "BIMI-Selector", "to"), "", "passexample.comdefaulthttps://example.com/a.svgbrand"},
+		{`BIMI-Selector: v=BIMI1; s=sale\r\n`, strings.ReplaceAll(proven("example.com", reject), "BIMI-Selector", "to"), `["allow_unsigned_selector" => true]`, "passexample.comsalehttps://example.com/sale.svgpersonal"},
+		{`BIMI-Selector: v=BIMI1; s=sale\r\nBIMI-Selector: v=BIMI1; s=sale\r\n`, proven("example.com", reject), "", "passexample.comdefaulthttps://example.com/a.svgbrand"},
+		{"", proven("other.example", reject), "", "bimi: no recorddnsnone"},
+		{"", proven("slow.example", reject), "", "bimi: dns: TRY_AGAINdnstemperror"},
+		{"", proven("declined.example", reject), "", "bimi: the domain shows no logobimideclined"},
+		{"", proven("broken.example", reject), "", `bimi: malformed record: "http://x" is not by HTTPSbimifail`},
+		{"", `["result" => "none"]`, "", "bimi: the message did not pass DMARCdmarcskipped"},
+		{"", proven("example.com", `["p" => "reject", "sp" => "none"]`), "", "bimi: the policy is not quarantine or reject for all maildmarcskipped"},
+		{"", proven("example.com", `["p" => "quarantine", "pct" => "50"]`), "", "bimi: the policy is not quarantine or reject for all maildmarcskipped"},
+	} {
+		options := ""
+		if c.options != "" {
+			options = ", " + c.options
+		}
+		got := z.say(t, `import { bimi } from "extras://bimi"; $r = bimi(MailMessage::String("`+c.header+`From: a@example.com\r\n\r\nx\r\n"), `+c.dmarc+options+`); echo `+show+`;`)
+		if got != c.want {
+			t.Errorf("%s %s:\n got %s\nwant %s", c.header, c.dmarc, got, c.want)
+		}
+	}
+	if got := z.say(t, `import { bimi } from "extras://bimi"; $m = MailMessage::String("BIMI-Indicator: x\r\nBIMI-Location: y\r\nFrom: a@example.com\r\n\r\nx\r\n"); bimi($m, []); echo MailMessage::String($m->toString())->getHeaderNames();`); got != `[0=>"from"]` {
+		t.Errorf("fields of the receiver stay: %s", got)
+	}
+	if got := z.say(t, `import { bimi_vmc } from "extras://bimi"; echo bimi_vmc(["record" => ["a" => "https://127.0.0.1:1/"]])["error"]; try { bimi_vmc(["record" => ["a" => "https://127.0.0.1:1/"]], ["x"]); } catch ($e) { echo "no"; }`); got != "bimi: no authorities are given\nno" {
+		t.Errorf("bimi_vmc: %s", got)
+	}
+}
+
+// TestBIMIMark fetches a certificate and takes the logo from it.
+func TestBIMIMark(t *testing.T) {
+	authority, leaf := issueMark(t, "example.com")
+	z := texts{}
+	script := `import { bimi_vmc, bimi_svg_check } from "extras://bimi";
+		$r = bimi_vmc(["record" => ["a" => "https://example.com/a.pem"], "domain" => "%s", "selector" => "default"], [X509::String(` + quote(authority) + `, ["pem" => true])]);
+		echo ($r["error"] ?? "") . ($r["indicator"] ?? "") . ($r["subject"][0][1] ?? "");`
+	for domain, want := range map[string]string{"example.com": "<svg/>x", "example.net": "bimi: mark certificate: it is not for default._bimi.example.net, example.net"} {
+		library := value.NewLibrary(z.library(), value.Declarations{Builtins: []*value.Builtin{served(leaf)}})
+		got, err := runWith(t, library, extra.New(extra.Options{}), fmt.Sprintf(script, domain))
+		if err != nil || got != want {
+			t.Errorf("%s: %q, %v", domain, got, err)
+		}
+	}
+}
