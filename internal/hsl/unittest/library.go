@@ -82,14 +82,11 @@ func fakeable(b *value.Builtin) *value.Builtin {
 func noted(b *value.Builtin) *value.Builtin {
 	with := *b
 	with.Func = func(c *value.Call) (value.Value, error) {
-		arguments := value.FromArray(value.List(slices.Clone(c.Args[:c.Given])...))
 		if b.Terminates {
-			return value.None, &value.Exit{Name: b.Name, Outcome: arguments}
+			arguments := value.List(slices.Clone(c.Args[:c.Given])...)
+			return value.None, &value.Exit{Name: b.Name, Outcome: value.FromArray(arguments)}
 		}
-		if n := len(hostOf(c).stack); n > 0 {
-			h := hostOf(c).stack[n-1]
-			h.calls = append(h.calls, value.FromArray(value.Map("function", value.String(b.Name), "arguments", arguments)))
-		}
+		hostOf(c).note(b.Name, c)
 		return value.None, nil
 	}
 	return &with
@@ -116,7 +113,8 @@ func Builtins() []*value.Builtin {
 		f("skip(string reason)", "Ends the test, which neither passes nor fails.", `skip("needs a license");`, func(c *value.Call) (value.Value, error) {
 			return value.None, &value.Exit{Name: "skip", Outcome: &verdict{skip: true, message: c.Str(0)}}
 		}),
-		f("fake(string function, any replacement)", "Replaces a builtin until the test ends, in all scripts that the test calls: a function is called in its place, every other value is what it returns.",
+		f("fake(string function, any replacement)", "Replaces a builtin until the test ends, in all scripts that the test calls: a function is called in its place, every other value is what it returns. "+
+			"A method is named \"MIME->send\", or \"send\" in all classes.",
 			`fake("time", 86400); assert_equal(time(), 86400);`, fake),
 		f("outcome(function body) array", "Calls a function that may end the script, as Accept and Reject do, and returns what came of it, as run_hook does.",
 			`assert_equal(outcome(function () { return 1; })["action"], none);`, outcome),
@@ -141,7 +139,7 @@ func declareTest(c *value.Call) (value.Value, error) {
 
 func fake(c *value.Call) (value.Value, error) {
 	name := c.Str(0)
-	if c.Library.Builtin(name) == nil {
+	if c.Library.Builtin(name) == nil && !hasMethod(c.Library, name) {
 		return value.None, value.Errorf("fake: there is no builtin %s", name)
 	}
 	replacement := c.Args[1]

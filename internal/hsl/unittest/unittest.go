@@ -145,6 +145,7 @@ func (r *run) setup(p *value.Process) value.Setup {
 		Process: p,
 		Host:    r,
 		Echo:    r.echoed,
+		Method:  r.method,
 	}
 }
 

@@ -49,6 +49,9 @@ type Setup struct {
 	Transaction string
 	// Turn is the right to run; nil: nobody counts.
 	Turn Turn
+	// Method, if given, is asked before a method of an object of Go is called,
+	// and may answer in its place. It is for tests of scripts.
+	Method func(c *Call) (v Value, answered bool, err error)
 }
 
 // Thread is one execution of one script. It is not safe for concurrent use; a

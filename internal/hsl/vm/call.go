@@ -220,7 +220,15 @@ func (m *Machine) callGo(b *value.Builtin, this *value.Object, args []value.Valu
 // callNative runs the Go function. A method of an object that several threads
 // can see is run by one at a time.
 func (m *Machine) callNative(b *value.Builtin, this *value.Object, c *value.Call) (value.Value, error) {
-	if this == nil || !this.Published() {
+	if this == nil {
+		return b.Func(c)
+	}
+	if m.Method != nil {
+		if v, answered, err := m.Method(c); answered || err != nil {
+			return v, err
+		}
+	}
+	if !this.Published() {
 		return b.Func(c)
 	}
 	p := m.Shared()
