@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -37,6 +38,8 @@ type hshFlags struct {
 	ffi     bool
 	binary  bool
 	syntax  bool
+	memory  string
+	time    time.Duration
 }
 
 // scriptFlags say where the files of scripts come from.
@@ -79,6 +82,8 @@ func newHSHCommand() *cobra.Command {
 	flags.BoolVarP(&f.ffi, "ffi", "F", false, "allow foreign functions (this binary has none and refuses)")
 	flags.BoolVarP(&f.binary, "binary", "B", false, "print what is echoed as it is, without line breaks")
 	flags.BoolVarP(&f.syntax, "syntax", "s", false, "check the syntax of files and end; functions need not exist")
+	flags.StringVar(&f.memory, "memory", "1GiB", "most `memory` that a script may hold; 0 does not limit it")
+	flags.DurationVar(&f.time, "time", 0, "most `time` that a script may take, such as 30s; 0 does not limit it")
 	flags.BoolP("version", "v", false, "print the version and end")
 	c.AddCommand(newLintCommand(), newTestCommand())
 	return c
@@ -103,7 +108,14 @@ func runHSH(c *cobra.Command, f hshFlags, args []string) error {
 	}
 	defer done()
 	files.Modules = modules
-	o := shell.Options{Library: f.library(files, c.ErrOrStderr()), Loader: files, Output: c.OutOrStdout(), Raw: f.binary}
+	memory, err := config.ParseBytes(f.memory)
+	if err != nil {
+		return withCode(exitUsage, fmt.Errorf("--memory: %w", err))
+	}
+	o := shell.Options{
+		Library: f.library(files, c.ErrOrStderr()), Loader: files, Output: c.OutOrStdout(), Raw: f.binary,
+		Limits: value.Limits{Memory: int64(memory), Time: f.time},
+	}
 	if len(args) == 0 && isTerminal(c.InOrStdin()) {
 		return converse(c, o)
 	}

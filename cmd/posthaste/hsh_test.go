@@ -80,6 +80,10 @@ func TestHSH(t *testing.T) {
 		{args: "-A missing.yaml uses.hsl", code: 1, message: "missing.yaml"},
 		{args: "-R root root.hsl", stdout: "2\n"},
 		{args: "-F ok.hsl", code: 2, message: "foreign functions"},
+		{args: "--memory 1MiB -", stdin: `$s = "x" * 2000000;`, code: 1, message: "script exceeded its memory limit of 1 MiB"},
+		{args: "-", stdin: `$s = "x" * 100000000000;`, code: 1, message: "script exceeded its memory limit of 1024 MiB"},
+		{args: "--time 20ms -", stdin: `forever {}`, code: 1, message: "script exceeded its time limit of 20ms"},
+		{args: "--memory much ok.hsl", code: 2, message: "--memory"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			code, stdout, message := hsh(tt.stdin, strings.Fields(tt.args)...)

@@ -34,7 +34,7 @@ var testLibrary = value.NewLibrary(stdlib.New(stdlib.Options{}), value.Declarati
 			Name: "share", Doc: "Leaves a value in shared memory.",
 			Params: []value.Param{{Name: "key", Type: value.StringType}, {Name: "value", Type: value.AnyType}},
 			Func: func(c *value.Call) (value.Value, error) {
-				return value.None, c.Shared().Memory.Store(c.Str(0), c.Args[1])
+				return value.None, c.Shared().Memory.Store(c.Thread, c.Str(0), c.Args[1])
 			},
 		},
 		{

@@ -45,7 +45,7 @@ func (s sharedByScripts) Store(key, json string) (replaced bool, err error) {
 		return false, err
 	}
 	_, replaced = s.process.Memory.Load(key)
-	return replaced, s.process.Memory.Store(key, v)
+	return replaced, s.process.Memory.Store(nil, key, v)
 }
 
 func (s sharedByScripts) Delete(key string) bool { return s.process.Memory.Delete(key) }

@@ -59,12 +59,17 @@ func (m *Memory) Load(key string) (Value, bool) {
 	return s.value, ok
 }
 
-// Store publishes v and makes it the value of the key.
-func (m *Memory) Store(key string, v Value) error {
-	if err := Publish(v); err != nil {
+// Store publishes v and makes it the value of the key. The thread, which may be
+// nil, pays for that.
+func (m *Memory) Store(t *Thread, key string, v Value) error {
+	if err := publish(t, v); err != nil {
 		return err
 	}
-	size := 64 + int64(len(key)) + sharedSize(v)
+	size, err := sharedSize(t, v)
+	if err != nil {
+		return err
+	}
+	size += 64 + int64(len(key))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old := m.values[key]
@@ -116,8 +121,8 @@ func (m *Memory) Len() int {
 
 // sharedSize estimates the bytes of a published value. Objects are counted as
 // they are now; what they grow to later is nobody's.
-func sharedSize(v Value) (total int64) {
-	w := walk{strings: true, cell: func(*Cell) { total += 4 * valueSize }}
+func sharedSize(t *Thread, v Value) (total int64, err error) {
+	w := walk{thread: t, strings: true, cell: func(*Cell) { total += 4 * valueSize }}
 	w.enter = func(v Value) (bool, error) {
 		switch v.Kind() {
 		case KindString:
@@ -130,6 +135,5 @@ func sharedSize(v Value) (total int64) {
 		return true, nil
 	}
 	w.add(v)
-	_ = w.run() // enter does not fail
-	return total
+	return total, w.run()
 }

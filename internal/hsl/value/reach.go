@@ -17,7 +17,12 @@ type walk struct {
 	enter func(Value) (bool, error)
 	// cell is called for each captured variable.
 	cell func(*Cell)
+	// thread, which may be nil, pays for each value and can be stopped.
+	thread *Thread
 }
+
+// paid is how many values are visited between two payments.
+const paid = 256
 
 // first reports whether p is seen for the first time.
 func (w *walk) first(p unsafe.Pointer) bool {
@@ -39,7 +44,12 @@ func (w *walk) add(v Value) {
 }
 
 func (w *walk) run() error {
-	for len(w.queue) > 0 {
+	for n := 1; len(w.queue) > 0; n++ {
+		if n%paid == 0 {
+			if err := w.thread.Step(paid); err != nil {
+				return err
+			}
+		}
 		v := w.queue[len(w.queue)-1]
 		w.queue = w.queue[:len(w.queue)-1]
 		if v.p == nil || !w.first(v.p) {
@@ -122,8 +132,14 @@ type Private interface{ PrivateToThread() }
 // Publish makes v safe to be reached by other threads: arrays within are frozen
 // for good, objects and captured variables get a lock. It must be called by the
 // thread that owns v, before v is put where others find it.
-func Publish(v Value) error {
-	w := walk{cell: func(c *Cell) {
+func Publish(v Value) error { return publish(nil, v) }
+
+// Publish is the function of that name, which the thread pays for: it can be
+// stopped in the middle, which leaves v as good as before.
+func (t *Thread) Publish(v Value) error { return publish(t, v) }
+
+func publish(t *Thread, v Value) error {
+	w := walk{thread: t, cell: func(c *Cell) {
 		if c.mu == nil {
 			c.mu = new(sync.Mutex)
 		}
@@ -143,7 +159,7 @@ func Publish(v Value) error {
 	if err := w.run(); err != nil {
 		return err
 	}
-	w = walk{cell: cell, enter: func(v Value) (bool, error) { return v.publish(), nil }}
+	w = walk{thread: t, cell: cell, enter: func(v Value) (bool, error) { return v.publish(), nil }}
 	w.add(v)
 	return w.run()
 }

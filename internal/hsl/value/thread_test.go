@@ -147,18 +147,18 @@ func TestMemory(t *testing.T) {
 		if !m.Entered(thread, "k") {
 			t.Error("not entered")
 		}
-		return m.Store("k", v)
+		return m.Store(nil, "k", v)
 	})
 	if got, ok := m.Load("k"); err != nil || !ok || !Identical(got, v) || !v.Array().Frozen() || m.Len() != 1 || m.Entered(thread, "k") {
 		t.Error(got.Text(), err)
 	}
-	if err := m.Store("l", String(string(make([]byte, 400)))); !errors.Is(err, ErrMemoryFull) {
+	if err := m.Store(nil, "l", String(string(make([]byte, 400)))); !errors.Is(err, ErrMemoryFull) {
 		t.Error(err)
 	}
 	if !m.Delete("k") || m.Delete("k") {
 		t.Error("Delete")
 	}
-	if err := m.Store("l", String(string(make([]byte, 400)))); err != nil {
+	if err := m.Store(nil, "l", String(string(make([]byte, 400)))); err != nil {
 		t.Error(err)
 	}
 }

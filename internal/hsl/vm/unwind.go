@@ -177,7 +177,8 @@ func (m *Machine) leaveBarrier() error {
 		memory.Delete(b.key)
 		return nil
 	}
-	return memory.Store(b.key, v)
+	// Nobody pays: the script may be at its end, and what it shares must not be lost.
+	return memory.Store(nil, b.key, v)
 }
 
 // releaseWithin leaves the barriers that a frame entered beyond the first n.

@@ -61,7 +61,7 @@ func add(c *value.Call) (value.Value, error) {
 		if _, ok := m.Load(key); ok {
 			return value.False, nil
 		}
-		return value.True, m.Store(key, c.Args[1])
+		return value.True, m.Store(c.Thread, key, c.Args[1])
 	})
 }
 
@@ -102,7 +102,7 @@ func fetch(c *value.Call) (value.Value, error) {
 func store(c *value.Call) (value.Value, error) {
 	return locked(c, func(m *value.Memory, key string) (value.Value, error) {
 		old, ok := m.Load(key)
-		if err := m.Store(key, c.Args[1]); err != nil || !ok {
+		if err := m.Store(c.Thread, key, c.Args[1]); err != nil || !ok {
 			return value.False, err
 		}
 		_, err := notify(c, 2, old)
@@ -124,7 +124,7 @@ func update(c *value.Call) (value.Value, error) {
 		if err != nil {
 			return value.None, err
 		}
-		return value.Boolean(ok), m.Store(key, v)
+		return value.Boolean(ok), m.Store(c.Thread, key, v)
 	})
 }
 
@@ -143,6 +143,6 @@ func count(c *value.Call, offset float64, removeZero bool) (value.Value, error) 
 			m.Delete(key)
 			return sum, nil
 		}
-		return sum, m.Store(key, sum)
+		return sum, m.Store(c.Thread, key, sum)
 	})
 }
