@@ -10,6 +10,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
+	"github.com/posthaste-mta/posthaste/internal/message/dsn"
 	"github.com/posthaste-mta/posthaste/internal/policy"
 	"github.com/posthaste-mta/posthaste/internal/smtp"
 )
@@ -24,9 +25,15 @@ type attempt struct {
 	view      View
 	from      ending
 	rare      bool // there is more in the spool
-	context   any  // of the hooks
-	applied   *policy.Applied
-	reporting *ReportOptions
+	// metadataSet: the hook before the attempt has set those of the view, and the
+	// schedule may not know yet.
+	metadataSet bool
+	applied     *policy.Applied
+	context     any // of the hooks
+	reporting   *ReportOptions
+	reportID    envelope.ID             // promised to the hook; zero: none was
+	success     dsn.Kind                // see Try
+	params      func(*delivery.Attempt) // see Try
 }
 
 // attempt builds the attempt for e. Its transport is nil when the settings have
@@ -72,6 +79,23 @@ func (a *attempt) apply(t *Try) {
 	if t.Recipient != nil {
 		a.Recipient = *t.Recipient
 	}
+	a.params, a.success = t.Params, t.Success
+	if t.Report != nil {
+		a.reporting = t.Report
+	}
+}
+
+// address completes what the host is told of sender and recipient. What we
+// report ourselves the host is not asked to.
+func (a *attempt) address() {
+	if a.params != nil {
+		a.params(&a.Attempt)
+	}
+	if a.success != 0 && a.Notify&envelope.NotifySuccess != 0 {
+		if a.Notify &^= envelope.NotifySuccess; a.Notify == 0 {
+			a.Notify = envelope.NotifyNever
+		}
+	}
 }
 
 // settle gives a the settings that hold for its destination. What a hook wants
@@ -116,6 +140,9 @@ func (q *Queue) prepare(a *attempt) {
 	if a.settings.Hooks != nil {
 		d = a.settings.Hooks.PreDelivery(q.ctx, &a.view)
 		a.context, a.reporting = d.Context, d.Report
+		if d.SetMetadata {
+			a.view.metadata, a.view.metadataSet, a.metadataSet = d.Metadata, true, true
+		}
 		if d.Action != Default {
 			q.decided(a, &d)
 			return
@@ -150,6 +177,7 @@ func (q *Queue) carry(a *attempt, d *delivery.Destination) {
 		q.conclude(a, unreadable(err), Default)
 		return
 	}
+	a.address()
 	here, rest := a.reach(d)
 	out := q.courier.Deliver(q.ctx, &a.Attempt, here)
 	switch {
@@ -241,8 +269,8 @@ func (a *attempt) again(wait time.Duration, reason string) verdict {
 
 // requeue defers as a hook wants it; wait is the schedule's own interval.
 func (a *attempt) requeue(d *Decision, wait time.Duration) verdict {
-	if d.Delay > 0 {
-		wait = d.Delay
+	if d.DelaySet {
+		wait = max(d.Delay, minDelay)
 	}
 	reason := d.Reason
 	if reason == "" {
@@ -256,7 +284,10 @@ func (a *attempt) requeue(d *Decision, wait time.Duration) verdict {
 		v.retry = 0
 	}
 	v.hold, v.transport = d.Hold, d.Transport
-	v.metadataSet, v.metadata = d.SetMetadata, d.Metadata
+	v.metadataSet, v.metadata = d.SetMetadata || a.metadataSet, d.Metadata
+	if !d.SetMetadata {
+		v.metadata = a.view.metadata
+	}
 	return v
 }
 
@@ -269,6 +300,10 @@ func (s *Settings) wait(a *attempt) time.Duration {
 	i := a.transport.Retry.Intervals
 	return i[min(int(a.view.Retry), len(i)-1)].After
 }
+
+// minDelay is how long a hook can have an entry wait at least: one that comes at
+// once comes for ever.
+const minDelay = time.Second
 
 // unconfiguredWait is the wait where no interval is configured: for a hook that
 // asks for a retry, and for an entry whose transport does not exist.
@@ -308,5 +343,9 @@ func (q *Queue) hookResult(ctx context.Context, a *attempt, r *Result) Decision 
 	if a.settings.Hooks == nil {
 		return Decision{}
 	}
-	return a.settings.Hooks.PostDelivery(ctx, &a.view, r)
+	v := a.view
+	// What the hook before the attempt has changed holds for the one behind it.
+	// Reports and the log are about the entry.
+	v.Sender, v.Recipient = a.Sender, a.Recipient
+	return a.settings.Hooks.PostDelivery(ctx, &v, r)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/envelope"
 	"github.com/posthaste-mta/posthaste/internal/message/dsn"
 )
 
@@ -13,7 +14,7 @@ import (
 // runs on a worker. want is Bounce or Delete where that was asked for without an
 // attempt, and Default to judge the outcome by the transport's settings.
 func (q *Queue) conclude(a *attempt, out *delivery.Outcome, want HookAction) {
-	r := Result{Action: want, Context: a.context, Applied: a.applied}
+	r := Result{Action: want, Context: a.context, Applied: a.applied, Cause: out}
 	var wait Interval
 	if want == Default {
 		r.Outcome = out
@@ -21,6 +22,7 @@ func (q *Queue) conclude(a *attempt, out *delivery.Outcome, want HookAction) {
 	} else if want == Bounce && !a.reports() {
 		r.Action = Delete
 	}
+	q.promise(a, &r, wait)
 	d := q.hookResult(q.ctx, a, &r)
 	if d.Report != nil {
 		a.reporting = d.Report
@@ -38,6 +40,25 @@ func (q *Queue) conclude(a *attempt, out *delivery.Outcome, want HookAction) {
 		q.drop(a, out)
 	default:
 		q.delivered(a, out)
+	}
+}
+
+// promise tells the hook what report is to come, if there is a hook.
+func (q *Queue) promise(a *attempt, r *Result, wait Interval) {
+	if a.settings.Hooks == nil {
+		return
+	}
+	switch kind := a.arrival(); {
+	case r.Action == Default && (r.Cause.Relayed || a.success != 0) && a.wants(kind):
+		r.Report = kind
+	case r.Action == Requeue && wait.Notify && !a.view.Notified && a.wants(dsn.Delayed):
+		r.Report = dsn.Delayed
+	case (r.Action == Bounce || r.Action == Delete) && a.wants(dsn.Failed):
+		r.Report = dsn.Failed
+	}
+	if r.Report != 0 {
+		a.reportID = q.newID()
+		r.ReportID = a.reportID
 	}
 }
 
@@ -67,13 +88,21 @@ func (q *Queue) judge(a *attempt, out *delivery.Outcome, r *Result) (wait Interv
 	return wait
 }
 
-// reports reports whether the transport of a sends reports at all.
-func (a *attempt) reports() bool { return a.transport != nil && a.transport.DSN.Transport != "" }
+// reports reports whether there is a transport for reports about a.
+func (a *attempt) reports() bool {
+	return a.transport != nil && (a.transport.DSN.Transport != "" || a.reporting != nil && a.reporting.Transport != "")
+}
+
+// wants reports whether the sender is to get a report of that kind.
+func (a *attempt) wants(kind dsn.Kind) bool {
+	asked := envelope.Recipient{Sender: a.view.Sender, Notify: a.view.Notify}
+	return a.reports() && asked.Wants(kind)
+}
 
 // keep leaves the entry in the queue for another attempt.
 func (q *Queue) keep(a *attempt, out *delivery.Outcome, d *Decision, wait Interval) {
 	v := a.requeue(d, wait.After)
-	if wait.After == 0 && d.Delay == 0 {
+	if wait.After == 0 && !d.DelaySet {
 		v = a.requeue(d, a.settings.wait(a)) // the hook keeps what had expired
 	}
 	if a.transport == nil && d.Action == Default {
@@ -92,7 +121,7 @@ func (q *Queue) keep(a *attempt, out *delivery.Outcome, d *Decision, wait Interv
 
 // delivered ends an entry that has arrived.
 func (q *Queue) delivered(a *attempt, out *delivery.Outcome) {
-	if out.Relayed {
+	if out.Relayed || a.success != 0 {
 		if err := q.report(a, out, a.arrival()); err != nil {
 			// The message has arrived. Not sending the report is the lesser evil
 			// against sending the message again.
@@ -107,6 +136,9 @@ func (q *Queue) delivered(a *attempt, out *delivery.Outcome) {
 // arrival is what a peer's 250 means when the peer will report nothing itself:
 // that of LMTP is said when the message lies in the mailbox (RFC 2033 §4.2).
 func (a *attempt) arrival() dsn.Kind {
+	if a.success != 0 {
+		return a.success
+	}
 	if a.transport != nil && a.transport.Delivery.Protocol == delivery.LMTP {
 		return dsn.Delivered
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/posthaste-mta/posthaste/internal/address"
 	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/dkim"
+	"github.com/posthaste-mta/posthaste/internal/envelope"
 	"github.com/posthaste-mta/posthaste/internal/message/dsn"
 	"github.com/posthaste-mta/posthaste/internal/policy"
 )
@@ -25,10 +27,18 @@ type Hooks interface {
 // Result is what a PostDelivery hook is told.
 type Result struct {
 	Outcome *delivery.Outcome // nil: no attempt was made
+	// Cause is what happened: Outcome, or where no attempt was made what reports
+	// say in its place.
+	Cause   *delivery.Outcome
 	Expired bool
 	Action  HookAction      // what Default will do: Default itself after a delivery
 	Context any             // what PreDelivery left; nil: it did not run
 	Applied *policy.Applied // what bound the attempt; nil: nothing, or there was none
+
+	// Report is the kind of report that Action sends, or that Bounce would send in
+	// its place; zero: none. ReportID is the id that it will have.
+	Report   dsn.Kind
+	ReportID envelope.ID
 }
 
 // HookAction is what a hook decides.
@@ -46,7 +56,8 @@ type Decision struct {
 	Action      HookAction
 	Try         *Try // with Default before an attempt; nil: as configured
 	Hold        bool
-	Delay       time.Duration // with Requeue; zero: by the transport's schedule
+	Delay       time.Duration // with Requeue, at least minDelay; see DelaySet
+	DelaySet    bool          // false: Delay is that of the transport's schedule
 	Reason      string
 	KeepRetry   bool // do not count this attempt
 	ResetRetry  bool
@@ -65,6 +76,14 @@ type Try struct {
 	Sender    *address.Address    // nil: the entry's
 	Recipient *address.Address    // nil: the entry's
 	Job       *string             // the entry's job from now on; nil: as it is
+	// Params lays the parameters that came with Sender and Recipient over those
+	// of the entry; nil: there are none.
+	Params func(*delivery.Attempt)
+	// Success is the kind of the report, dsn.Delivered or dsn.Relayed, that we
+	// send on success to a sender who asked for one, whatever the host could do;
+	// zero: as RFC 3461 has it.
+	Success dsn.Kind
+	Report  *ReportOptions // of a report that follows; nil: as configured
 }
 
 // ReportOptions are what a hook may say of a report (spec hsl-phases.md 13).
@@ -75,5 +94,6 @@ type ReportOptions struct {
 	Metadata  map[string]string
 	Job       string
 	Delay     time.Duration
-	Text      dsn.Options // From and FromName of the transport hold where they are zero
+	Signer    *dkim.Signer // nil: as configured
+	Text      dsn.Options  // From and FromName of the transport hold where they are zero
 }

@@ -16,15 +16,17 @@ import (
 // message of our own. It returns nil when the report is in the spool, or when
 // there is none to send.
 func (q *Queue) report(a *attempt, out *delivery.Outcome, kind dsn.Kind) error {
-	asked := envelope.Recipient{Sender: a.view.Sender, Notify: a.view.Notify}
-	if !a.reports() || !asked.Wants(kind) {
+	if !a.wants(kind) {
 		return nil
 	}
 	if err := errors.Join(q.complete(a), q.Load(&a.view)); err != nil {
 		return fmt.Errorf("queue: report on %s: %w", a.ID, err)
 	}
 	r := a.report(out, kind)
-	id := q.newID()
+	id := a.reportID
+	if id == (envelope.ID{}) {
+		id = q.newID()
+	}
 	r.MessageID = "<" + id.String() + "@" + r.Host + ">"
 	if body, err := a.Content(); err != nil {
 		q.failed(err)
@@ -133,14 +135,18 @@ func (a *attempt) reportTo() envelope.Recipient {
 
 // submit stores a report and schedules it.
 func (q *Queue) submit(a *attempt, id envelope.ID, m *dsn.Message) error {
+	content, err := a.sign(m)
+	if err != nil {
+		return err
+	}
 	body := q.store.NewMessage()
 	defer body.Discard()
-	if _, err := m.WriteTo(body); err != nil {
+	if _, err := content.WriteTo(body); err != nil {
 		return err
 	}
 	e := envelope.Message{
 		ID: id, Received: time.Now(), ServerID: a.view.ServerID, Priority: a.view.Priority,
-		SMTPUTF8: m.NeedsUTF8(), Size: m.Size(), Subject: "Delivery status notification",
+		SMTPUTF8: m.NeedsUTF8(), Size: content.Size(), Subject: "Delivery status notification",
 		Recipients: []envelope.Recipient{a.reportTo()},
 	}
 	if m.EightBit() {

@@ -203,7 +203,7 @@ func TestPreDelivery(t *testing.T) {
 		}, 1, "[bounced r@one.example delivered sender@example.org]"},
 		{"queue once", func(v *View) Decision {
 			if v.Retry == 0 {
-				return Decision{Action: Requeue, Delay: time.Minute}
+				return Decision{Action: Requeue, Delay: time.Minute, DelaySet: true}
 			}
 			return Decision{}
 		}, 1, "[delivered r@one.example]"},
@@ -236,7 +236,7 @@ func TestPostDelivery(t *testing.T) {
 		{"default", "550 no", func(*View, *Result) Decision { return Decision{} }, 1, "[bounced r@one.example]"},
 		{"keeps what failed", "550 no", func(v *View, r *Result) Decision {
 			if r.Action == Bounce && v.Retry < 2 {
-				return Decision{Action: Requeue, Delay: time.Minute}
+				return Decision{Action: Requeue, Delay: time.Minute, DelaySet: true}
 			}
 			return Decision{}
 		}, 3, "[deferred r@one.example deferred r@one.example bounced r@one.example]"},

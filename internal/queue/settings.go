@@ -5,6 +5,7 @@ import (
 
 	"github.com/posthaste-mta/posthaste/internal/address"
 	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/dkim"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
 	"github.com/posthaste-mta/posthaste/internal/policy"
 )
@@ -51,6 +52,7 @@ type DSN struct {
 	From      address.Address // of the From header; zero: MAILER-DAEMON at Hostname
 	FromName  string
 	Return    envelope.Ret // when the sender did not say
+	Signer    *dkim.Signer // nil: reports are not signed
 }
 
 // next returns the wait before the next attempt of an entry that has been

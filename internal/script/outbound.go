@@ -1,6 +1,7 @@
 package script
 
 import (
+	"strings"
 	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/envelope"
@@ -17,41 +18,70 @@ type queueHost struct {
 	// metadata is what SetMetaData left; set tells an emptied map from none.
 	metadata map[string]string
 	set      bool
+	// delivered: the message has arrived.
+	delivered bool
 }
 
 func hostOf(c *value.Call) *queueHost { return c.Host.(*queueHost) }
 
 var predeliveryBuiltins = []*value.Builtin{
-	accepting("Try", "Makes the attempt.", tryOptions, nil),
-	requeueBuiltin(preQueueOptions),
-	accepting("Bounce", "Ends the entry with a report to the sender, without an attempt.", []value.Option{reasonOption, dsnOption}, remove(queue.Bounce)),
-	accepting("Delete", "Ends the entry without an attempt and without a report.", []value.Option{reasonOption}, remove(queue.Delete)),
+	concluding("Try", "Makes the attempt.", tryOptions, func(c *value.Call, o value.Options) (queue.Decision, error) {
+		t, err := hostOf(c).try(c, o)
+		return queue.Decision{Try: t}, err
+	}),
+	concluding("Queue", "Keeps the entry for another attempt.", queueAgainOptions, requeue),
+	concluding("Bounce", "Ends the entry with a report to the sender, without an attempt.", []value.Option{reasonOption, dsnOption}, remove(queue.Bounce)),
+	concluding("Delete", "Ends the entry without an attempt and without a report.", []value.Option{reasonOption}, remove(queue.Delete)),
 	setMetadata, getMetadata,
 }
 
 var postdeliveryBuiltins = []*value.Builtin{
-	accepting("Default", "Does what $arguments[\"action\"] says.", nil, func(value.Options) (any, error) { return queue.Decision{}, nil }),
-	requeueBuiltin(append(preQueueOptions, dsnOption,
-		value.Option{Name: "dsn_delayed", Type: value.BooleanType, Default: value.False, Doc: "tell the sender about the delay"})),
-	accepting("Bounce", "Ends the entry with a report to the sender.", []value.Option{reasonOption, dsnOption}, remove(queue.Bounce)),
-	accepting("Delete", "Ends the entry without a report.", []value.Option{reasonOption}, remove(queue.Delete)),
+	concluding("Default", "Does what $arguments[\"action\"] says.", nil, func(*value.Call, value.Options) (queue.Decision, error) { return queue.Decision{}, nil }),
+	concluding("Queue", "Keeps the entry for another attempt. Throws after a delivery.", append(queueAgainOptions[:len(queueAgainOptions):len(queueAgainOptions)], dsnOption,
+		value.Option{Name: "dsn_delayed", Type: value.BooleanType, Default: value.False, Doc: "tell the sender about the delay"}),
+		undelivered(func(c *value.Call, o value.Options) (queue.Decision, error) {
+			d, err := requeue(c, o)
+			if err == nil {
+				d.Report, err = hostOf(c).reportOptions(c, o.Array("dsn"))
+			}
+			d.NotifyDelay = o.Bool("dsn_delayed")
+			return d, err
+		})),
+	concluding("Bounce", "Ends the entry with a report to the sender. Throws after a delivery.", []value.Option{reasonOption, dsnOption}, undelivered(remove(queue.Bounce))),
+	concluding("Delete", "Ends the entry without a report. Throws after a delivery.", []value.Option{reasonOption}, undelivered(remove(queue.Delete))),
 	setMetadata, getMetadata,
 }
 
-func init() {
-	// Try needs the settings that it changes, which are not among its options.
-	predeliveryBuiltins[0].Func = func(c *value.Call) (value.Value, error) {
-		t, err := hostOf(c).try(c.Options(0))
+// decider makes a decision of the options of a function.
+type decider func(*value.Call, value.Options) (queue.Decision, error)
+
+// concluding is a function that ends the script with a decision.
+func concluding(name, doc string, options []value.Option, decide decider) *value.Builtin {
+	b := accepting(name, doc, options, nil)
+	b.Func = func(c *value.Call) (value.Value, error) {
+		d, err := decide(c, c.Options(0))
 		if err != nil {
 			return value.None, err
 		}
-		return exit(c, queue.Decision{Try: t})
+		return exit(c, d)
+	}
+	return b
+}
+
+// undelivered is a decision that there is nothing to take about a message that
+// has arrived.
+func undelivered(decide decider) decider {
+	return func(c *value.Call, o value.Options) (queue.Decision, error) {
+		if hostOf(c).delivered {
+			return queue.Decision{}, value.Errorf("%s: the message has been delivered", c.Builtin.Name)
+		}
+		return decide(c, o)
 	}
 }
 
-var preQueueOptions = []value.Option{
+var queueAgainOptions = []value.Option{
 	{Name: "hold", Type: value.BooleanType, Default: value.False, Doc: "keep until released"},
-	{Name: "delay", Type: value.NumberType, Doc: "seconds until the next attempt; without it the transport's schedule"},
+	{Name: "delay", Type: value.NumberType, Doc: "seconds until the next attempt, at least one; without it the transport's schedule"},
 	{Name: "reason", Type: value.StringType, Doc: "shown in the log and in lists"},
 	{Name: "increment_retry", Type: value.BooleanType, Default: value.True, Doc: "count this as a retry"},
 	{Name: "reset_retry", Type: value.BooleanType, Default: value.False, Doc: "count from the beginning again"},
@@ -60,43 +90,35 @@ var preQueueOptions = []value.Option{
 
 var dsnOption = value.Option{Name: "dsn", Type: value.ArrayType, Doc: "options of the report"}
 
-func requeueBuiltin(options []value.Option) *value.Builtin {
-	return accepting("Queue", "Keeps the entry for another attempt.", options, func(o value.Options) (any, error) {
-		d := queue.Decision{
-			Action: queue.Requeue, Hold: o.Bool("hold"), ResetRetry: o.Bool("reset_retry"),
-			KeepRetry: !o.Bool("increment_retry"),
-		}
-		if o.Has("delay") {
-			d.Delay = seconds(o.Num("delay"))
-		}
-		if o.Has("reason") {
-			d.Reason = o.Str("reason")
-		}
-		if o.Has("transportid") {
-			d.Transport = o.Str("transportid")
-		}
-		var err error
-		for _, own := range options {
-			switch own.Name {
-			case "dsn":
-				d.Report, err = reportOptions(o.Array("dsn"))
-			case "dsn_delayed":
-				d.NotifyDelay = o.Bool("dsn_delayed")
-			}
-		}
-		return d, err
-	})
+// requeue reads the options that Queue has before and after an attempt.
+func requeue(c *value.Call, o value.Options) (queue.Decision, error) {
+	d := queue.Decision{
+		Action: queue.Requeue, Hold: o.Bool("hold"), ResetRetry: o.Bool("reset_retry"), KeepRetry: !o.Bool("increment_retry"),
+		Reason: o.Get("reason").Str(), Transport: o.Get("transportid").Str(),
+	}
+	if o.Has("delay") {
+		d.Delay, d.DelaySet = seconds(o.Num("delay")), true
+	}
+	return d, hostOf(c).knows(c, d.Transport)
 }
 
-func remove(action queue.HookAction) func(value.Options) (any, error) {
-	return func(o value.Options) (any, error) {
-		d := queue.Decision{Action: action}
-		if lines := linesOf(o.Get("reason")); len(lines) > 0 {
-			d.Reason = lines[0]
-		}
+// knows is an exception for a transport that is not configured.
+func (h *queueHost) knows(c *value.Call, transport string) error {
+	if transport == "" || h.hooks.resources == nil {
+		return nil
+	}
+	if _, ok := h.hooks.resources.Transport(transport); !ok {
+		return value.Errorf("%s: there is no transport %q", c.Builtin.Name, transport)
+	}
+	return nil
+}
+
+func remove(action queue.HookAction) decider {
+	return func(c *value.Call, o value.Options) (queue.Decision, error) {
+		d := queue.Decision{Action: action, Reason: strings.Join(linesOf(o.Get("reason")), " ")}
 		var err error
 		if action == queue.Bounce {
-			d.Report, err = reportOptions(o.Array("dsn"))
+			d.Report, err = hostOf(c).reportOptions(c, o.Array("dsn"))
 		}
 		return d, err
 	}

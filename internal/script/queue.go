@@ -43,13 +43,13 @@ func (q *Queue) PreDelivery(ctx context.Context, v *queue.View) queue.Decision {
 	if q.pre == nil {
 		return queue.Decision{}
 	}
-	failed := queue.Decision{Action: queue.Requeue, Delay: errorDelay, KeepRetry: true, Reason: "pre-delivery script failed"}
+	failed := queue.Decision{Action: queue.Requeue, Delay: errorDelay, DelaySet: true, KeepRetry: true, Reason: "pre-delivery script failed"}
 	if err := q.load(v); err != nil {
 		q.engine.failed(q.pre, q.preRuns, v.ID.String(), err)
 		return failed
 	}
-	carried := &cell{}
-	d := q.decide(ctx, q.pre, q.preRuns, v, carried, failed, func() value.Value { return preArguments(v) })
+	carried := &cell{v: value.Undefined}
+	d := q.decide(ctx, q.pre, q.preRuns, &queueHost{hooks: q, view: v}, carried, failed, func() value.Value { return preArguments(v) })
 	d.Context = carried
 	return d
 }
@@ -64,12 +64,13 @@ func (q *Queue) PostDelivery(ctx context.Context, v *queue.View, r *queue.Result
 		return queue.Decision{}
 	}
 	carried, _ := r.Context.(*cell)
-	return q.decide(ctx, q.post, q.postRuns, v, carried, queue.Decision{}, func() value.Value { return postArguments(v, r) })
+	host := &queueHost{hooks: q, view: v, delivered: r.Outcome != nil && r.Outcome.Status == delivery.Delivered}
+	return q.decide(ctx, q.post, q.postRuns, host, carried, queue.Decision{}, func() value.Value { return postArguments(v, r) })
 }
 
 // decide runs a script of the queue.
-func (q *Queue) decide(ctx context.Context, p *Program, r *runs, v *queue.View, carried *cell, failed queue.Decision, arguments func() value.Value) queue.Decision {
-	host := &queueHost{hooks: q, view: v}
+func (q *Queue) decide(ctx context.Context, p *Program, r *runs, host *queueHost, carried *cell, failed queue.Decision, arguments func() value.Value) queue.Decision {
+	v := host.view
 	err := q.engine.run(ctx, p, &execution{
 		runs: r, priority: v.Priority, host: host, transaction: v.ID.String(), context: carried,
 		variables: func(name string) value.Value {

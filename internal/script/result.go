@@ -26,6 +26,7 @@ func postArguments(v *queue.View, r *queue.Result) value.Value {
 	}
 	return record(
 		"retry", number(v.Retry), "expired", value.Boolean(r.Expired), "action", action,
+		"grouping", optional(v.Grouping), "policy", policyValue(r.Applied),
 		"attempt", attemptValue(r.Outcome), "dsn", reportValue(r),
 	)
 }
@@ -104,64 +105,29 @@ func peerCertificate(t *delivery.TLSInfo) value.Value {
 	return record("x509", certificate.New(t.Certificates[0]), "chain", value.FromArray(chain), "error", failure)
 }
 
-// reportValue is the report that Default will send, absent when there is none.
+// reportValue is the report that is to come, or what one would say of the failure;
+// absent where there is nothing to report.
 func reportValue(r *queue.Result) value.Value {
-	if r.Outcome == nil || r.Action != queue.Bounce {
+	kind := r.Report
+	switch {
+	case kind != 0:
+	case r.Action == queue.Bounce || r.Action == queue.Delete:
+		kind = dsn.Failed
+	default:
 		return value.Undefined
 	}
-	to := dsn.Recipient{Reply: r.Outcome.Reply, FromPeer: r.Outcome.FromPeer, Command: r.Outcome.Stage.String()}
-	status := dsn.Failed.Status(&to)
-	kind, text := to.Diagnostic()
-	return record("action", value.String(dsn.Failed.String()), "status", enhanced(status),
-		"diagnostictype", value.String(kind), "diagnosticcode", value.String(text))
-}
-
-// reportOptions reads the dsn option of Bounce and Queue (spec hsl-phases.md
-// 13); nil where it is not given.
-func reportOptions(a *value.Array) (*queue.ReportOptions, error) {
-	if a == nil {
-		return nil, nil
+	to := dsn.Recipient{Reply: r.Cause.Reply, FromPeer: r.Cause.FromPeer}
+	if r.Cause.FromPeer {
+		to.Command = r.Cause.Stage.String()
 	}
-	get := func(key string) (value.Value, bool) { v, ok := a.GetString(key); return v, ok && !v.IsNone() }
-	o := &queue.ReportOptions{}
-	for key, into := range map[string]*string{
-		"transportid": &o.Transport, "jobid": &o.Job, "from_name": &o.Text.FromName, "subject_prepend": &o.Text.SubjectPrepend,
-	} {
-		if v, ok := get(key); ok {
-			*into = v.Text()
-		}
+	if r.Cause.Err != nil {
+		to.Cause = r.Cause.Err.Error()
 	}
-	if v, ok := get("recipient"); ok {
-		to, err := parseAddress(v)
-		if err != nil {
-			return nil, err
-		}
-		o.Recipient, o.Text.To = &to, to
+	id := value.Undefined
+	if r.Report != 0 {
+		id = record("transaction", value.String(r.ReportID.String()), "queue", value.Int(1))
 	}
-	if v, ok := get("from"); ok {
-		from, err := parseAddress(v)
-		if err != nil {
-			return nil, err
-		}
-		o.Text.From = from
-	}
-	if v, ok := get("metadata"); ok && v.IsArray() {
-		o.Metadata = stringMap(v.Array())
-	}
-	if v, ok := get("headers"); ok && v.IsArray() {
-		o.Text.Headers = texts(v.Array())
-	}
-	if v, ok := get("readable_mimepart"); ok {
-		o.Text.Readable = []byte(v.Text())
-	}
-	if v, ok := get("original_headers"); ok {
-		o.Text.OmitOriginal = !v.Bool()
-	}
-	if v, ok := get("delay"); ok {
-		o.Delay = seconds(v.ToNumber())
-	}
-	if _, ok := get("dkim"); ok {
-		return nil, value.Errorf("dsn: dkim is not supported by this version")
-	}
-	return o, nil
+	diagnostic, text := to.Diagnostic()
+	return record("action", value.String(kind.String()), "id", id, "status", enhanced(kind.Status(&to)),
+		"diagnostictype", value.String(diagnostic), "diagnosticcode", value.String(text))
 }

@@ -4,7 +4,9 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
+	"github.com/posthaste-mta/posthaste/internal/message/dsn"
 	"github.com/posthaste-mta/posthaste/internal/queue"
 )
 
@@ -22,13 +24,15 @@ var tryOptions = append([]value.Option{
 }, wayOptions...)
 
 // try turns the options into a Try. The error says which one is wrong.
-func (h *queueHost) try(o value.Options) (*queue.Try, error) {
-	t := &queue.Try{}
-	var err error
-	if t.Sender, err = replacement(o, "sender"); err != nil {
-		return nil, err
+func (h *queueHost) try(c *value.Call, o value.Options) (*queue.Try, error) {
+	if o.Has("plugin") {
+		return nil, value.Errorf("Try: plugin: there are no delivery plugins; deliver by SMTP or LMTP")
 	}
-	if t.Recipient, err = replacement(o, "recipient"); err != nil {
+	t := &queue.Try{}
+	if err := tryEnvelope(t, o); err != nil {
+		return nil, value.Errorf("Try: %v", err)
+	}
+	if err := h.tryReport(c, t, o.Array("dsn")); err != nil {
 		return nil, err
 	}
 	if o.Has("jobid") {
@@ -47,6 +51,65 @@ func (h *queueHost) try(o value.Options) (*queue.Try, error) {
 		t.Transport = &way
 	}
 	return t, nil
+}
+
+// tryEnvelope reads sender and recipient.
+func tryEnvelope(t *queue.Try, o value.Options) error {
+	var from, to delivery.Attempt
+	if o.Has("sender") {
+		if err := setSender(&from, o.Get("sender")); err != nil {
+			return value.Errorf("sender: %v", err)
+		}
+		t.Sender = &from.Sender
+	}
+	if o.Has("recipient") {
+		if err := setRecipient(&to, o.Get("recipient")); err != nil {
+			return value.Errorf("recipient: %v", err)
+		}
+		t.Recipient = &to.Recipient
+	}
+	if hasParams(o, "sender") || hasParams(o, "recipient") {
+		t.Params = func(a *delivery.Attempt) {
+			if hasParams(o, "sender") {
+				a.Body, a.Ret, a.EnvID, a.MailParams = max(a.Body, from.Body), from.Ret, from.EnvID, from.MailParams
+				a.SMTPUTF8, a.RequireTLS = a.SMTPUTF8 || from.SMTPUTF8, a.RequireTLS || from.RequireTLS
+			}
+			if hasParams(o, "recipient") {
+				a.Notify, a.ORcpt, a.RcptParams = to.Notify, to.ORcpt, to.RcptParams
+			}
+		}
+	}
+	return nil
+}
+
+// hasParams reports whether an address comes with parameters, which then stand
+// for those of the message.
+func hasParams(o value.Options, name string) bool {
+	v := o.Get(name)
+	if !v.IsArray() {
+		return false
+	}
+	params, _ := v.Array().GetString("params")
+	return params.IsArray()
+}
+
+// tryReport reads what is said of reports about the attempt.
+func (h *queueHost) tryReport(c *value.Call, t *queue.Try, a *value.Array) (err error) {
+	if a == nil {
+		return nil
+	}
+	if v, _ := a.GetString("success"); v.IsSet() {
+		switch v.Text() {
+		case "delivered":
+			t.Success = dsn.Delivered
+		case "relayed":
+			t.Success = dsn.Relayed
+		default:
+			return value.Errorf("Try: dsn: success is delivered or relayed, not %q", v.Text())
+		}
+	}
+	t.Report, err = h.reportOptions(c, a)
+	return err
 }
 
 func texts(a *value.Array) (out []string) {

@@ -137,6 +137,9 @@ var serverArrivals = []arrival{
 	{"servers[].phases.data.maxhops", "phases: { data: { maxhops: 7 } }", ses(func(s *session.Settings) any { return s.Limits.Hops }), 7},
 }
 
+// dkimText is a signature of reports, by the key of RFC 8463 appendix A.2.
+const dkimText = `dsn: { dkim: { selector: s, domain: h.example, key: "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n" } }`
+
 var transportArrivals = []arrival{
 	{"transportgroups[].connection.server", "connection: { server: mx.example }", way(func(d *delivery.Transport) any { return d.Servers }), []string{"mx.example"}},
 	{"transportgroups[].connection.port", "connection: { port: 7 }", way(func(d *delivery.Transport) any { return d.Port }), uint16(7)},
@@ -184,6 +187,9 @@ var transportArrivals = []arrival{
 	{"transportgroups[].dsn.transport", "dsn: { transport: t }", fate(func(q *queue.Transport) any { return q.DSN.Transport }), "t"},
 	{"transportgroups[].dsn.from", "dsn: { from: post@h.example }", fate(func(q *queue.Transport) any { return q.DSN.From.String() }), "post@h.example"},
 	{"transportgroups[].dsn.fromname", "dsn: { fromname: Post }", fate(func(q *queue.Transport) any { return q.DSN.FromName }), "Post"},
+	{"transportgroups[].dsn.dkim.selector", dkimText, fate(func(q *queue.Transport) any { return q.DSN.Signer.KeyName() }), "s._domainkey.h.example"},
+	{"transportgroups[].dsn.dkim.domain", dkimText, fate(func(q *queue.Transport) any { return q.DSN.Signer.KeyName() }), "s._domainkey.h.example"},
+	{"transportgroups[].dsn.dkim.key", dkimText, fate(func(q *queue.Transport) any { return q.DSN.Signer.Key().Algorithm().String() }), "ed25519-sha256"},
 	{"transportgroups[].dsn.ret", "dsn: { ret: FULL }", fate(func(q *queue.Transport) any { return q.DSN.Return }), mustRet("FULL")},
 	{"transportgroups[].dsn.headers", "dsn: { headers: FULL }", fate(func(q *queue.Transport) any { return q.DSN.Return }), mustRet("FULL")},
 }

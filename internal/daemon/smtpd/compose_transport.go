@@ -1,6 +1,7 @@
 package smtpd
 
 import (
+	"crypto"
 	"fmt"
 	"maps"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/posthaste-mta/posthaste/internal/address"
 	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/dkim"
 	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
 	"github.com/posthaste-mta/posthaste/internal/pki"
@@ -74,7 +76,9 @@ func (c *snapshot) transport(t Transport, over DeliverySettings) (*queue.Transpo
 	if q.Fixed != nil && len(d.Sources) == 0 {
 		q.Fixed.Local = delivery.LocalFor(q.Fixed.Hosts[0].Addr)
 	}
-	q.DSN, err = reports(t.DSN)
+	if q.DSN, err = reports(t.DSN); err == nil && t.DSN.DKIM.Set {
+		q.DSN.Signer, err = c.reportSigner(t.DSN.DKIM.Value)
+	}
 	return q, err
 }
 
@@ -152,4 +156,24 @@ func reports(d DSN) (out queue.DSN, err error) {
 		out.Return, err = envelope.ParseRet(strings.ToUpper(d.Ret))
 	}
 	return out, err
+}
+
+// reportSigner returns what signs reports.
+func (c *snapshot) reportSigner(d DSNSign) (*dkim.Signer, error) {
+	var key crypto.Signer
+	if id, ok := strings.CutPrefix(d.Key, pkiKey); ok {
+		if key = (keyring{c.certificates}).PrivateKey(id); key == nil {
+			return nil, fmt.Errorf("dsn.dkim: %q is not a private key for signatures", id)
+		}
+	} else {
+		var err error
+		if key, err = dkim.ParsePrivateKey([]byte(d.Key)); err != nil {
+			return nil, fmt.Errorf("dsn.dkim: %w", err)
+		}
+	}
+	s, err := dkim.NewSigner(key, dkim.Options{Selector: d.Selector, Domain: d.Domain})
+	if err != nil {
+		return nil, fmt.Errorf("dsn.dkim: %w", err)
+	}
+	return s, nil
 }

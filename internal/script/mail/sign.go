@@ -48,9 +48,33 @@ var mailSignOptions = append(slices.Clone(signOptions),
 // an exception for options that make no sense; nil without one says that there
 // is no such key, or not for such signatures.
 func (k *Kit) signer(c *value.Call) (*dkim.Signer, error, error) {
-	o := c.Options(3)
+	return k.signerOf(c, c.Str(0), c.Str(1), c.Args[2], c.Options(3))
+}
+
+// Signer returns what signs as an array of selector, domain, key and the options
+// of signDKIM says, for messages that scripts do not see themselves. c is the
+// call that the array was given to.
+func (k *Kit) Signer(c *value.Call, a *value.Array) (*dkim.Signer, error) {
+	o, err := value.CheckOptions(c.Builtin.Name, signOptions, a)
+	if err != nil {
+		return nil, err
+	}
+	selector, _ := a.GetString("selector")
+	domain, _ := a.GetString("domain")
+	key, _ := a.GetString("key")
+	if !selector.IsString() || !domain.IsString() || key.IsNone() {
+		return nil, value.Errorf("a signature needs selector, domain and key")
+	}
+	s, problem, err := k.signerOf(c, selector.Str(), domain.Str(), key, o)
+	if err == nil {
+		err = problem
+	}
+	return s, err
+}
+
+func (k *Kit) signerOf(c *value.Call, selector, domain string, keyValue value.Value, o value.Options) (*dkim.Signer, error, error) {
 	options := dkim.Options{
-		Selector: c.Str(0), Domain: c.Str(1), Identity: o.Get("identity").Str(),
+		Selector: selector, Domain: domain, Identity: o.Get("identity").Str(),
 		Headers: texts(o.Array("headers")), Additional: texts(o.Array("additional_headers")), Oversign: names(o.Array("oversign_headers")),
 	}
 	var err error
@@ -68,7 +92,7 @@ func (k *Kit) signer(c *value.Call) (*dkim.Signer, error, error) {
 		options.LimitBody, options.BodyLength = true, int64(o.Int("body_length"))
 	}
 	times(o, &options)
-	key, err := k.key(c.Args[2], o.Get("id"))
+	key, err := k.key(keyValue, o.Get("id"))
 	if err != nil {
 		return nil, err, nil
 	}
