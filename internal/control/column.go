@@ -158,6 +158,14 @@ var columns = []Column{
 		func(e *pb.QueueEntry, now time.Time) int64 { return max(0, e.Retryts-now.UnixMilli()) }),
 	textColumn("retryreason", "Why the last attempt failed.",
 		func(e *pb.QueueEntry, v *queue.View) { e.Retryreason = v.Reason }, (*pb.QueueEntry).GetRetryreason),
+	textColumn("grouping", "Grouping of the destination, while ACTIVE or SENDING.",
+		func(e *pb.QueueEntry, v *queue.View) { e.Grouping = v.Grouping }, (*pb.QueueEntry).GetGrouping),
+	textColumn("localip", "Source address, while SENDING.", func(e *pb.QueueEntry, v *queue.View) {
+		e.Localip = ""
+		if v.LocalIP.IsValid() {
+			e.Localip = v.LocalIP.String()
+		}
+	}, (*pb.QueueEntry).GetLocalip),
 	textColumn("remotemx", "First host to be tried, while ACTIVE or SENDING.",
 		func(e *pb.QueueEntry, v *queue.View) { e.Remotemx = v.RemoteMX }, (*pb.QueueEntry).GetRemotemx),
 	textColumn("remoteip", "Its address.", func(e *pb.QueueEntry, v *queue.View) {
@@ -202,7 +210,7 @@ func StateName(e *pb.QueueEntry) string {
 func clean(e *pb.QueueEntry) {
 	for _, s := range [...]*string{
 		&e.Sender, &e.Senderdomain, &e.Recipient, &e.Recipientdomain, &e.Transportid, &e.Jobid, &e.Tenantid,
-		&e.Serverid, &e.Senderhelo, &e.Saslusername, &e.Retryreason, &e.Remotemx, &e.Subject,
+		&e.Serverid, &e.Senderhelo, &e.Saslusername, &e.Retryreason, &e.Remotemx, &e.Grouping, &e.Subject,
 	} {
 		*s = utf8Text(*s)
 	}

@@ -35,6 +35,8 @@ var conditions = []Condition{
 	{"transportid", "ID", "transport; * stands for any text", nil},
 	{"jobid", "ID", "job; * stands for any text", nil},
 	{"tenantid", "ID", "tenant; * stands for any text", nil},
+	{"grouping", "NAME", "grouping of the destination, such as &google, while ACTIVE or SENDING", nil},
+	{"localip", "ADDRESS", "source address or network, while SENDING", nil},
 	{"remotemx", "DOMAIN", "first host to be tried, while ACTIVE or SENDING", nil},
 	{"remoteip", "ADDRESS", "its address or network", nil},
 	{"reason", "TEXT", "part of why the last attempt failed", nil},

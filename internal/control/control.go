@@ -36,6 +36,8 @@ import (
 // Parts are what is controlled. All of them are called from many goroutines.
 type Parts struct {
 	Queue    Queue
+	Policies Policies
+	Files    Files // with Policies
 	Config   Config
 	Resolver Resolver
 	Process  Process
@@ -65,6 +67,8 @@ type Queue interface {
 	Quotas() []queue.Quota
 	Export(ctx context.Context, f *queue.Filter, w *archive.Writer) (queue.Exported, error)
 	Import(ctx context.Context, r *archive.Reader) (queue.Imported, error)
+	Explain(ctx context.Context, id envelope.ID, number uint32) ([]queue.Explanation, error)
+	ExplainGroup(ctx context.Context, name string) ([]queue.Explanation, error)
 }
 
 // Config is the running configuration.

@@ -66,6 +66,31 @@ var frameCommands = map[byte]frameCommand{
 		}
 		return decoded(ctx, s.resolver.Clear, body, &r)
 	}},
+	'o': {".SuspendService/Reload", false, func(ctx context.Context, s *services, _ []byte) (proto.Message, error) {
+		if s.suspend == nil {
+			return nil, errNoPart
+		}
+		return unary(ctx, s.suspend.Reload, &pb.SuspendReloadRequest{})
+	}},
+	'p': {".PolicyService/Reload", false, func(ctx context.Context, s *services, _ []byte) (proto.Message, error) {
+		if s.policy == nil {
+			return nil, errNoPart
+		}
+		return unary(ctx, s.policy.Reload, &pb.PolicyReloadRequest{})
+	}},
+	'H': {".DeliveryService/Reload", false, func(ctx context.Context, s *services, _ []byte) (proto.Message, error) {
+		if s.delivery == nil {
+			return nil, errNoPart
+		}
+		return unary(ctx, s.delivery.Reload, &pb.DeliveryReloadRequest{})
+	}},
+	's': {".SuspendService/List", true, suspendCommand((*suspendService).List)},
+	't': {".SuspendService/Add", true, suspendCommand((*suspendService).Add)},
+	'u': {".SuspendService/Delete", true, suspendCommand((*suspendService).Delete)},
+	'v': {".PolicyService/List", true, framePolicies},
+	'w': {".PolicyService/Add", true, policyCommand((*policyService).Add)},
+	'x': {".PolicyService/Delete", true, policyCommand((*policyService).Delete)},
+	'B': {".PolicyService/Refill", true, policyCommand((*policyService).Refill)},
 	'F': {".QueueService/List", true, frameList},
 	'D': {".QueueService/GroupBy", true, frameGroupBy},
 	'G': {".QueueService/Update", true, frameUpdate},
@@ -172,4 +197,45 @@ func plainText(err error) string {
 		return known.Message()
 	}
 	return err.Error()
+}
+
+// framePolicies answers with all rows at once, so there is a bound.
+func framePolicies(ctx context.Context, s *services, body []byte) (proto.Message, error) {
+	var r pb.PolicyListRequest
+	if err := decodeFrame(body, &r); err != nil {
+		return nil, err
+	}
+	if s.policy == nil {
+		return nil, errNoPart
+	}
+	rows, err := s.policy.list(ctx, &r)
+	if err == nil && len(rows) > maxSorted {
+		err = invalid("more than %d rows: give values", maxSorted)
+	}
+	return &pb.PolicyListResponse{Rows: rows}, err
+}
+
+// command is a method of a service with one request and one answer.
+type command[S, Q, A any] func(*S, context.Context, *connect.Request[Q]) (*connect.Response[A], error)
+
+func policyCommand[Q, A any](method command[policyService, Q, A]) func(context.Context, *services, []byte) (proto.Message, error) {
+	return func(ctx context.Context, s *services, body []byte) (proto.Message, error) {
+		if s.policy == nil {
+			return nil, errNoPart
+		}
+		return decoded(ctx, func(ctx context.Context, r *connect.Request[Q]) (*connect.Response[A], error) {
+			return method(s.policy, ctx, r)
+		}, body, new(Q))
+	}
+}
+
+func suspendCommand[Q, A any](method command[suspendService, Q, A]) func(context.Context, *services, []byte) (proto.Message, error) {
+	return func(ctx context.Context, s *services, body []byte) (proto.Message, error) {
+		if s.suspend == nil {
+			return nil, errNoPart
+		}
+		return decoded(ctx, func(ctx context.Context, r *connect.Request[Q]) (*connect.Response[A], error) {
+			return method(s.suspend, ctx, r)
+		}, body, new(Q))
+	}
 }

@@ -23,6 +23,9 @@ type services struct {
 	config   *configService
 	resolver *resolverService
 	process  *processService
+	policy   *policyService
+	suspend  *suspendService
+	delivery *deliveryService
 	plugin   *pluginService
 	hsl      *hslService
 }
@@ -31,6 +34,10 @@ func newServices(p *Parts) *services {
 	s := &services{process: &processService{p.Process, p.Log}}
 	if p.Queue != nil {
 		s.queue = &queueService{queue: p.Queue, importing: make(chan struct{}, 1)}
+	}
+	if p.Policies != nil && p.Files != nil {
+		s.policy, s.suspend = &policyService{p.Policies, p.Files}, &suspendService{p.Policies, p.Files}
+		s.delivery = &deliveryService{p.Files}
 	}
 	if p.Config != nil {
 		s.config = &configService{p.Config}
@@ -55,6 +62,7 @@ func (s *services) mux(a *audit) *http.ServeMux {
 	if s.queue != nil {
 		mux.Handle(pb.NewQueueServiceHandler(s.queue, options...))
 	}
+	s.mountPolicies(mux, options...)
 	if s.config != nil {
 		mux.Handle(pb.NewConfigServiceHandler(s.config, options...))
 	}

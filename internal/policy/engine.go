@@ -287,7 +287,7 @@ func (e *Engine) setRule(c *counter, r *rule, now int64) {
 // limits in force now, and wakes what has room by them.
 func (e *Engine) refresh(f *family, m *Match, now int64) {
 	for key, c := range f.counters {
-		t := tupleOf(&key)
+		t := TupleOf(&key)
 		if m != nil && !m.Holds(&t) {
 			continue
 		}
@@ -419,8 +419,8 @@ func (e *Engine) Due() (at int64, ok bool) {
 	return e.timers[0].at, true
 }
 
-// tupleOf is the tuple that a key was made of.
-func tupleOf(key *Values) Tuple {
+// TupleOf is the tuple that has these values.
+func TupleOf(key *Values) Tuple {
 	t := Tuple{Values: *key}
 	t.Local, t.Remote = parseAddr(key[LocalIP]), parseAddr(key[RemoteIP])
 	return t

@@ -22,31 +22,31 @@ type SuspensionView struct {
 // Suspensions lists those in force: of the file in its order, then the dynamic
 // ones by id.
 func (e *Engine) Suspensions(now int64) (out []SuspensionView) {
-	view := func(s *Suspension) {
-		v := SuspensionView{
-			ID: s.ID, Kind: s.Kind, Dynamic: s.dynamic, If: s.If, Tag: s.Tag, Properties: s.Properties,
-			Created: s.Created, Holds: int(s.waits.size),
-		}
-		if s.timer.index > 0 {
-			v.Left = time.Duration(s.timer.at - now)
-		}
-		out = append(out, v)
-	}
 	for _, s := range e.suspends.static {
-		view(s)
+		out = append(out, s.view(now))
 	}
 	for _, id := range sortedKeys(e.suspends.byID) {
-		view(e.suspends.byID[id])
+		out = append(out, e.suspends.byID[id].view(now))
 	}
 	return out
 }
 
-// CounterView is a counter as it is now, or a dynamic policy that no counter has
-// been needed for.
+func (s *Suspension) view(now int64) SuspensionView {
+	v := SuspensionView{
+		ID: s.ID, Kind: s.Kind, Dynamic: s.dynamic, If: s.If, Tag: s.Tag, Properties: s.Properties,
+		Created: s.Created, Holds: int(s.waits.size),
+	}
+	if s.timer.index > 0 {
+		v.Left = time.Duration(s.timer.at - now)
+	}
+	return v
+}
+
+// CounterView is a counter as it is now.
 type CounterView struct {
 	Policy    int // place in the file, from 0
 	Fields    Fields
-	Values    Values        // of Fields; of a policy without a counter as its condition has them
+	Values    Values        // of Fields
 	Limits    Limits        // in force
 	Used      int           // attempts that run
 	Tokens    int64         // that the rate allows now
@@ -58,7 +58,9 @@ type CounterView struct {
 // DynamicView is a dynamic policy as it is now.
 type DynamicView struct {
 	ID      string
+	Policy  int // place in the file, from 0
 	Kind    Kind
+	Fields  Fields
 	If      Match
 	Limits  Limits
 	Created time.Time
@@ -100,7 +102,7 @@ func (e *Engine) counterView(i int, key Values, c *counter, now int64) CounterVi
 }
 
 func (d *Dynamic) view(now int64) DynamicView {
-	v := DynamicView{ID: d.ID, Kind: d.Kind, If: d.If, Limits: d.Then, Created: d.Created}
+	v := DynamicView{ID: d.ID, Kind: d.Kind, Fields: d.Fields, If: d.If, Limits: d.Then, Created: d.Created}
 	if d.timer.index > 0 {
 		v.Left = time.Duration(d.timer.at - now)
 	}
@@ -108,15 +110,18 @@ func (d *Dynamic) view(now int64) DynamicView {
 }
 
 // Dynamics lists the dynamic policies by the policy that they belong to and
-// their id, with the place of that in the file.
-func (e *Engine) Dynamics(now int64, yield func(policy int, fields Fields, d DynamicView)) {
+// their id.
+func (e *Engine) Dynamics(now int64) (out []DynamicView) {
 	for i, f := range e.families {
 		all := f.dynamics.all()
 		slices.SortFunc(all, func(a, b *Dynamic) int { return cmp.Compare(a.ID, b.ID) })
 		for _, d := range all {
-			yield(i, f.policy.Fields, d.view(now))
+			v := d.view(now)
+			v.Policy = i
+			out = append(out, v)
 		}
 	}
+	return out
 }
 
 // Refill gives the counters back what their rates have used up, those whose

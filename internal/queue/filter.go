@@ -132,6 +132,8 @@ var filterFields = map[string]filterField{
 	"recipient":       mailbox(func(v *View) address.Address { return v.Recipient }),
 	"senderdomain":    domain(func(v *View) string { return v.Sender.Domain }),
 	"recipientdomain": domain(func(v *View) string { return v.Recipient.Domain }),
+	"grouping":        text(func(v *View) string { return v.Grouping }),
+	"localip":         network(func(v *View) netip.Addr { return v.LocalIP }),
 	"remotemx":        domain(func(v *View) string { return v.RemoteMX }),
 	"senderip":        network(func(v *View) netip.Addr { return v.ClientIP }),
 	"remoteip":        network(func(v *View) netip.Addr { return v.RemoteIP }),

@@ -57,6 +57,27 @@ func (q *Queue) Resume(ctx context.Context, id string) (found bool, err error) {
 	return found, err
 }
 
+// Suspensions lists the suspensions in force.
+func (q *Queue) Suspensions(ctx context.Context) (list []policy.SuspensionView, err error) {
+	err = q.ask(ctx, func(s *schedule) { list = s.engine.Suspensions(s.clock) })
+	return list, err
+}
+
+// Policies lists the dynamic policies and the counters.
+func (q *Queue) Policies(ctx context.Context) (dynamic []policy.DynamicView, counters []policy.CounterView, err error) {
+	err = q.ask(ctx, func(s *schedule) {
+		dynamic, counters = s.engine.Dynamics(s.clock), s.engine.Counters(s.clock)
+	})
+	return dynamic, counters, err
+}
+
+// Refill gives counters back what their rates have used up: those whose values
+// are the ones given. It returns how many they were.
+func (q *Queue) Refill(ctx context.Context, where map[policy.Field]string) (n int, err error) {
+	err = q.ask(ctx, func(s *schedule) { n = s.engine.Refill(where, s.clock) })
+	return n, err
+}
+
 // gate returns what an attempt under an interval between connections asks before
 // it connects: it waits until the interval allows one more, or the context ends.
 func (q *Queue) gate(slot *policy.Reservation) func(context.Context) bool {

@@ -307,6 +307,29 @@ func TestCountersSurviveReload(t *testing.T) {
 	})
 }
 
+// TestConnectInterval counts that new connections are as far apart as they must.
+func TestConnectInterval(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.courier.delay = 100 * time.Millisecond
+		w.rules = policy.NewRules(0, []policy.Policy{{Default: &policy.Limits{ConnectInterval: 2 * time.Second}}})
+	}, func(w *world) {
+		for i := range 5 {
+			w.add(recipient(1, fmt.Sprintf("r%d@d%d.example", i, i)))
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		seen := w.courier.seen()
+		for i := 1; i < len(seen); i++ {
+			if gap := seen[i].at.Sub(seen[i-1].at); gap < 2*time.Second || gap > 2*time.Second+10*time.Millisecond {
+				t.Errorf("connections %s apart", gap)
+			}
+		}
+		if len(seen) != 5 {
+			t.Errorf("%d attempts", len(seen))
+		}
+	})
+}
+
 // TestOtherFamilyIsTriedNext: an address of one family cannot reach hosts of the
 // other, so these are tried from another, as part of the same attempt.
 func TestOtherFamilyIsTriedNext(t *testing.T) {

@@ -53,6 +53,9 @@ func (c *courier) Resolve(_ context.Context, a *delivery.Attempt) (*delivery.Des
 }
 
 func (c *courier) Deliver(ctx context.Context, a *delivery.Attempt, d *delivery.Destination) delivery.Outcome {
+	if a.MayConnect != nil && !a.MayConnect(ctx) {
+		return deferred("451 4.4.2 interrupted")
+	}
 	c.begin(a, d.Hosts[0].Addr.String())
 	defer c.end()
 	if c.delay > 0 {

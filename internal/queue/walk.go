@@ -71,6 +71,9 @@ func (s *schedule) gather(at *cursor, f *Filter, batch []View) []View {
 		batch = batch[:len(batch)+1]
 		v := &batch[len(batch)-1]
 		e.view(v)
+		if slot := s.running[e]; slot != nil {
+			v.LocalIP = slot.Source.Addr
+		}
 		if !f.cheaply(v, now) {
 			batch = batch[:len(batch)-1]
 		}

@@ -50,6 +50,8 @@ const (
 	QueueServiceUpdateProcedure = "/posthaste.control.v1.QueueService/Update"
 	// QueueServiceQuotaProcedure is the fully-qualified name of the QueueService's Quota RPC.
 	QueueServiceQuotaProcedure = "/posthaste.control.v1.QueueService/Quota"
+	// QueueServiceExplainProcedure is the fully-qualified name of the QueueService's Explain RPC.
+	QueueServiceExplainProcedure = "/posthaste.control.v1.QueueService/Explain"
 	// QueueServiceExportProcedure is the fully-qualified name of the QueueService's Export RPC.
 	QueueServiceExportProcedure = "/posthaste.control.v1.QueueService/Export"
 	// QueueServiceImportProcedure is the fully-qualified name of the QueueService's Import RPC.
@@ -76,6 +78,9 @@ type QueueServiceClient interface {
 	Update(context.Context, *connect.Request[QueueUpdateRequest]) (*connect.ServerStreamForClient[QueueUpdateResponse], error)
 	// Quota returns what counts towards quotas now.
 	Quota(context.Context, *connect.Request[QueueQuotaRequest]) (*connect.Response[QueueQuotaResponse], error)
+	// Explain says of one entry, or of the sub-queues of a grouping or domain, what
+	// has happened, what they wait for, and what comes next.
+	Explain(context.Context, *connect.Request[QueueExplainRequest]) (*connect.Response[QueueExplainResponse], error)
 	// Export sends the entries that the conditions select, with their messages,
 	// as one archive (see the package archive) cut into pieces.
 	Export(context.Context, *connect.Request[QueueExportRequest]) (*connect.ServerStreamForClient[QueueExportResponse], error)
@@ -130,6 +135,12 @@ func NewQueueServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(queueServiceMethods.ByName("Quota")),
 			connect.WithClientOptions(opts...),
 		),
+		explain: connect.NewClient[QueueExplainRequest, QueueExplainResponse](
+			httpClient,
+			baseURL+QueueServiceExplainProcedure,
+			connect.WithSchema(queueServiceMethods.ByName("Explain")),
+			connect.WithClientOptions(opts...),
+		),
 		export: connect.NewClient[QueueExportRequest, QueueExportResponse](
 			httpClient,
 			baseURL+QueueServiceExportProcedure,
@@ -153,6 +164,7 @@ type queueServiceClient struct {
 	show    *connect.Client[QueueShowRequest, QueueShowResponse]
 	update  *connect.Client[QueueUpdateRequest, QueueUpdateResponse]
 	quota   *connect.Client[QueueQuotaRequest, QueueQuotaResponse]
+	explain *connect.Client[QueueExplainRequest, QueueExplainResponse]
 	export  *connect.Client[QueueExportRequest, QueueExportResponse]
 	_import *connect.Client[QueueImportRequest, QueueImportResponse]
 }
@@ -187,6 +199,11 @@ func (c *queueServiceClient) Quota(ctx context.Context, req *connect.Request[Que
 	return c.quota.CallUnary(ctx, req)
 }
 
+// Explain calls posthaste.control.v1.QueueService.Explain.
+func (c *queueServiceClient) Explain(ctx context.Context, req *connect.Request[QueueExplainRequest]) (*connect.Response[QueueExplainResponse], error) {
+	return c.explain.CallUnary(ctx, req)
+}
+
 // Export calls posthaste.control.v1.QueueService.Export.
 func (c *queueServiceClient) Export(ctx context.Context, req *connect.Request[QueueExportRequest]) (*connect.ServerStreamForClient[QueueExportResponse], error) {
 	return c.export.CallServerStream(ctx, req)
@@ -217,6 +234,9 @@ type QueueServiceHandler interface {
 	Update(context.Context, *connect.Request[QueueUpdateRequest], *connect.ServerStream[QueueUpdateResponse]) error
 	// Quota returns what counts towards quotas now.
 	Quota(context.Context, *connect.Request[QueueQuotaRequest]) (*connect.Response[QueueQuotaResponse], error)
+	// Explain says of one entry, or of the sub-queues of a grouping or domain, what
+	// has happened, what they wait for, and what comes next.
+	Explain(context.Context, *connect.Request[QueueExplainRequest]) (*connect.Response[QueueExplainResponse], error)
 	// Export sends the entries that the conditions select, with their messages,
 	// as one archive (see the package archive) cut into pieces.
 	Export(context.Context, *connect.Request[QueueExportRequest], *connect.ServerStream[QueueExportResponse]) error
@@ -267,6 +287,12 @@ func NewQueueServiceHandler(svc QueueServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(queueServiceMethods.ByName("Quota")),
 		connect.WithHandlerOptions(opts...),
 	)
+	queueServiceExplainHandler := connect.NewUnaryHandler(
+		QueueServiceExplainProcedure,
+		svc.Explain,
+		connect.WithSchema(queueServiceMethods.ByName("Explain")),
+		connect.WithHandlerOptions(opts...),
+	)
 	queueServiceExportHandler := connect.NewServerStreamHandler(
 		QueueServiceExportProcedure,
 		svc.Export,
@@ -293,6 +319,8 @@ func NewQueueServiceHandler(svc QueueServiceHandler, opts ...connect.HandlerOpti
 			queueServiceUpdateHandler.ServeHTTP(w, r)
 		case QueueServiceQuotaProcedure:
 			queueServiceQuotaHandler.ServeHTTP(w, r)
+		case QueueServiceExplainProcedure:
+			queueServiceExplainHandler.ServeHTTP(w, r)
 		case QueueServiceExportProcedure:
 			queueServiceExportHandler.ServeHTTP(w, r)
 		case QueueServiceImportProcedure:
@@ -328,6 +356,10 @@ func (UnimplementedQueueServiceHandler) Update(context.Context, *connect.Request
 
 func (UnimplementedQueueServiceHandler) Quota(context.Context, *connect.Request[QueueQuotaRequest]) (*connect.Response[QueueQuotaResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("posthaste.control.v1.QueueService.Quota is not implemented"))
+}
+
+func (UnimplementedQueueServiceHandler) Explain(context.Context, *connect.Request[QueueExplainRequest]) (*connect.Response[QueueExplainResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("posthaste.control.v1.QueueService.Explain is not implemented"))
 }
 
 func (UnimplementedQueueServiceHandler) Export(context.Context, *connect.Request[QueueExportRequest], *connect.ServerStream[QueueExportResponse]) error {

@@ -415,10 +415,14 @@ type QueueEntry struct {
 	// Why the last attempt failed.
 	Retryreason string `protobuf:"bytes,21,opt,name=retryreason,proto3" json:"retryreason,omitempty"`
 	// Next hop, while ACTIVE or SENDING.
-	Remotemx      string            `protobuf:"bytes,22,opt,name=remotemx,proto3" json:"remotemx,omitempty"`
-	Remoteip      string            `protobuf:"bytes,23,opt,name=remoteip,proto3" json:"remoteip,omitempty"`
-	Quotas        []string          `protobuf:"bytes,24,rep,name=quotas,proto3" json:"quotas,omitempty"`
-	Metadata      map[string]string `protobuf:"bytes,25,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Remotemx string            `protobuf:"bytes,22,opt,name=remotemx,proto3" json:"remotemx,omitempty"`
+	Remoteip string            `protobuf:"bytes,23,opt,name=remoteip,proto3" json:"remoteip,omitempty"`
+	Quotas   []string          `protobuf:"bytes,24,rep,name=quotas,proto3" json:"quotas,omitempty"`
+	Metadata map[string]string `protobuf:"bytes,25,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Of the destination, while ACTIVE or SENDING: "&google".
+	Grouping string `protobuf:"bytes,26,opt,name=grouping,proto3" json:"grouping,omitempty"`
+	// Source address, while SENDING.
+	Localip       string `protobuf:"bytes,27,opt,name=localip,proto3" json:"localip,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -626,6 +630,20 @@ func (x *QueueEntry) GetMetadata() map[string]string {
 		return x.Metadata
 	}
 	return nil
+}
+
+func (x *QueueEntry) GetGrouping() string {
+	if x != nil {
+		return x.Grouping
+	}
+	return ""
+}
+
+func (x *QueueEntry) GetLocalip() string {
+	if x != nil {
+		return x.Localip
+	}
+	return ""
 }
 
 type QueueCountRequest struct {
@@ -1823,11 +1841,444 @@ func (x *QueueImportResponse) GetDamaged() uint64 {
 	return 0
 }
 
+type QueueExplainRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An entry.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// 0: all recipients of the message.
+	Queueid uint32 `protobuf:"varint,2,opt,name=queueid,proto3" json:"queueid,omitempty"`
+	// Or, in place of an id, a grouping such as "&google" or a recipient domain.
+	Group         string `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueueExplainRequest) Reset() {
+	*x = QueueExplainRequest{}
+	mi := &file_queue_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueExplainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueExplainRequest) ProtoMessage() {}
+
+func (x *QueueExplainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_queue_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueExplainRequest.ProtoReflect.Descriptor instead.
+func (*QueueExplainRequest) Descriptor() ([]byte, []int) {
+	return file_queue_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *QueueExplainRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *QueueExplainRequest) GetQueueid() uint32 {
+	if x != nil {
+		return x.Queueid
+	}
+	return 0
+}
+
+func (x *QueueExplainRequest) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+type QueueExplainResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Explanations  []*QueueExplanation    `protobuf:"bytes,1,rep,name=explanations,proto3" json:"explanations,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueueExplainResponse) Reset() {
+	*x = QueueExplainResponse{}
+	mi := &file_queue_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueExplainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueExplainResponse) ProtoMessage() {}
+
+func (x *QueueExplainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_queue_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueExplainResponse.ProtoReflect.Descriptor instead.
+func (*QueueExplainResponse) Descriptor() ([]byte, []int) {
+	return file_queue_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *QueueExplainResponse) GetExplanations() []*QueueExplanation {
+	if x != nil {
+		return x.Explanations
+	}
+	return nil
+}
+
+// QueueExplanation is about an entry, or about a sub-queue.
+type QueueExplanation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of an entry.
+	Entry *QueueEntry `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
+	// Of a sub-queue: the fields that tell it apart.
+	Values []*FieldMatch `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	// Entries that wait in the sub-queue, and that are being sent from it.
+	Waiting uint64 `protobuf:"varint,3,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	Sending uint64 `protobuf:"varint,4,opt,name=sending,proto3" json:"sending,omitempty"`
+	// What has happened, oldest first.
+	Steps []*QueueStep `protobuf:"bytes,5,rep,name=steps,proto3" json:"steps,omitempty"`
+	// From each source address: what keeps an attempt from starting.
+	Ways []*QueueWay `protobuf:"bytes,6,rep,name=ways,proto3" json:"ways,omitempty"`
+	// When something changes by itself, in milliseconds since 1970; 0: nothing
+	// does.
+	Next int64 `protobuf:"varint,7,opt,name=next,proto3" json:"next,omitempty"`
+	// The answer in one sentence.
+	Summary       string `protobuf:"bytes,8,opt,name=summary,proto3" json:"summary,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueueExplanation) Reset() {
+	*x = QueueExplanation{}
+	mi := &file_queue_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueExplanation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueExplanation) ProtoMessage() {}
+
+func (x *QueueExplanation) ProtoReflect() protoreflect.Message {
+	mi := &file_queue_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueExplanation.ProtoReflect.Descriptor instead.
+func (*QueueExplanation) Descriptor() ([]byte, []int) {
+	return file_queue_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *QueueExplanation) GetEntry() *QueueEntry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+func (x *QueueExplanation) GetValues() []*FieldMatch {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *QueueExplanation) GetWaiting() uint64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *QueueExplanation) GetSending() uint64 {
+	if x != nil {
+		return x.Sending
+	}
+	return 0
+}
+
+func (x *QueueExplanation) GetSteps() []*QueueStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *QueueExplanation) GetWays() []*QueueWay {
+	if x != nil {
+		return x.Ways
+	}
+	return nil
+}
+
+func (x *QueueExplanation) GetNext() int64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *QueueExplanation) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+type QueueStep struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Milliseconds since 1970; 0: the time is not kept.
+	At int64 `protobuf:"varint,1,opt,name=at,proto3" json:"at,omitempty"`
+	// accepted, failed, resolved, waits, sending, next.
+	Kind          string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueueStep) Reset() {
+	*x = QueueStep{}
+	mi := &file_queue_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueStep) ProtoMessage() {}
+
+func (x *QueueStep) ProtoReflect() protoreflect.Message {
+	mi := &file_queue_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueStep.ProtoReflect.Descriptor instead.
+func (*QueueStep) Descriptor() ([]byte, []int) {
+	return file_queue_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *QueueStep) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *QueueStep) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *QueueStep) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+type QueueWay struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty where all addresses are alike.
+	Localip string `protobuf:"bytes,1,opt,name=localip,proto3" json:"localip,omitempty"`
+	// concurrency, rate, connectinterval, suspension; empty: nothing does.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Milliseconds since 1970: since when, and until when, where that is known.
+	Since int64 `protobuf:"varint,3,opt,name=since,proto3" json:"since,omitempty"`
+	Until int64 `protobuf:"varint,4,opt,name=until,proto3" json:"until,omitempty"`
+	// The counter.
+	Fields   []string      `protobuf:"bytes,5,rep,name=fields,proto3" json:"fields,omitempty"`
+	Values   []*FieldMatch `protobuf:"bytes,6,rep,name=values,proto3" json:"values,omitempty"`
+	Limits   *PolicyLimits `protobuf:"bytes,7,opt,name=limits,proto3" json:"limits,omitempty"`
+	Used     uint32        `protobuf:"varint,8,opt,name=used,proto3" json:"used,omitempty"`
+	Policies []string      `protobuf:"bytes,9,rep,name=policies,proto3" json:"policies,omitempty"`
+	// The suspension.
+	Suspension string        `protobuf:"bytes,10,opt,name=suspension,proto3" json:"suspension,omitempty"`
+	Tag        string        `protobuf:"bytes,11,opt,name=tag,proto3" json:"tag,omitempty"`
+	Match      []*FieldMatch `protobuf:"bytes,12,rep,name=match,proto3" json:"match,omitempty"`
+	// Some of the entries that have the slots, as id:queueid.
+	Holders []string `protobuf:"bytes,13,rep,name=holders,proto3" json:"holders,omitempty"`
+	// The same as a sentence.
+	Text          string `protobuf:"bytes,14,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueueWay) Reset() {
+	*x = QueueWay{}
+	mi := &file_queue_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueWay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueWay) ProtoMessage() {}
+
+func (x *QueueWay) ProtoReflect() protoreflect.Message {
+	mi := &file_queue_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueWay.ProtoReflect.Descriptor instead.
+func (*QueueWay) Descriptor() ([]byte, []int) {
+	return file_queue_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *QueueWay) GetLocalip() string {
+	if x != nil {
+		return x.Localip
+	}
+	return ""
+}
+
+func (x *QueueWay) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *QueueWay) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *QueueWay) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *QueueWay) GetFields() []string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *QueueWay) GetValues() []*FieldMatch {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *QueueWay) GetLimits() *PolicyLimits {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *QueueWay) GetUsed() uint32 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *QueueWay) GetPolicies() []string {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
+func (x *QueueWay) GetSuspension() string {
+	if x != nil {
+		return x.Suspension
+	}
+	return ""
+}
+
+func (x *QueueWay) GetTag() string {
+	if x != nil {
+		return x.Tag
+	}
+	return ""
+}
+
+func (x *QueueWay) GetMatch() []*FieldMatch {
+	if x != nil {
+		return x.Match
+	}
+	return nil
+}
+
+func (x *QueueWay) GetHolders() []string {
+	if x != nil {
+		return x.Holders
+	}
+	return nil
+}
+
+func (x *QueueWay) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 var File_queue_proto protoreflect.FileDescriptor
 
 const file_queue_proto_rawDesc = "" +
 	"\n" +
-	"\vqueue.proto\x12\x14posthaste.control.v1\">\n" +
+	"\vqueue.proto\x12\x14posthaste.control.v1\x1a\fpolicy.proto\">\n" +
 	"\x0eQueueCondition\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
 	"\x06values\x18\x02 \x03(\tR\x06values\"\xb2\x01\n" +
@@ -1840,7 +2291,7 @@ const file_queue_proto_rawDesc = "" +
 	"\x04sort\x18\x04 \x01(\tR\x04sort\x12\x16\n" +
 	"\x06fields\x18\x05 \x03(\tR\x06fields\"O\n" +
 	"\x11QueueListResponse\x12:\n" +
-	"\aentries\x18\x01 \x03(\v2 .posthaste.control.v1.QueueEntryR\aentries\"\xd1\x06\n" +
+	"\aentries\x18\x01 \x03(\v2 .posthaste.control.v1.QueueEntryR\aentries\"\x87\a\n" +
 	"\n" +
 	"QueueEntry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
@@ -1872,7 +2323,9 @@ const file_queue_proto_rawDesc = "" +
 	"\bremotemx\x18\x16 \x01(\tR\bremotemx\x12\x1a\n" +
 	"\bremoteip\x18\x17 \x01(\tR\bremoteip\x12\x16\n" +
 	"\x06quotas\x18\x18 \x03(\tR\x06quotas\x12J\n" +
-	"\bmetadata\x18\x19 \x03(\v2..posthaste.control.v1.QueueEntry.MetadataEntryR\bmetadata\x1a;\n" +
+	"\bmetadata\x18\x19 \x03(\v2..posthaste.control.v1.QueueEntry.MetadataEntryR\bmetadata\x12\x1a\n" +
+	"\bgrouping\x18\x1a \x01(\tR\bgrouping\x12\x18\n" +
+	"\alocalip\x18\x1b \x01(\tR\alocalip\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"Y\n" +
@@ -1991,21 +2444,59 @@ const file_queue_proto_rawDesc = "" +
 	"\bmessages\x18\x01 \x01(\x04R\bmessages\x12\x18\n" +
 	"\aentries\x18\x02 \x01(\x04R\aentries\x12\x18\n" +
 	"\askipped\x18\x03 \x01(\x04R\askipped\x12\x18\n" +
-	"\adamaged\x18\x04 \x01(\x04R\adamaged*\x83\x01\n" +
+	"\adamaged\x18\x04 \x01(\x04R\adamaged\"U\n" +
+	"\x13QueueExplainRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\aqueueid\x18\x02 \x01(\rR\aqueueid\x12\x14\n" +
+	"\x05group\x18\x03 \x01(\tR\x05group\"b\n" +
+	"\x14QueueExplainResponse\x12J\n" +
+	"\fexplanations\x18\x01 \x03(\v2&.posthaste.control.v1.QueueExplanationR\fexplanations\"\xd1\x02\n" +
+	"\x10QueueExplanation\x126\n" +
+	"\x05entry\x18\x01 \x01(\v2 .posthaste.control.v1.QueueEntryR\x05entry\x128\n" +
+	"\x06values\x18\x02 \x03(\v2 .posthaste.control.v1.FieldMatchR\x06values\x12\x18\n" +
+	"\awaiting\x18\x03 \x01(\x04R\awaiting\x12\x18\n" +
+	"\asending\x18\x04 \x01(\x04R\asending\x125\n" +
+	"\x05steps\x18\x05 \x03(\v2\x1f.posthaste.control.v1.QueueStepR\x05steps\x122\n" +
+	"\x04ways\x18\x06 \x03(\v2\x1e.posthaste.control.v1.QueueWayR\x04ways\x12\x12\n" +
+	"\x04next\x18\a \x01(\x03R\x04next\x12\x18\n" +
+	"\asummary\x18\b \x01(\tR\asummary\"C\n" +
+	"\tQueueStep\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x03R\x02at\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"\xbe\x03\n" +
+	"\bQueueWay\x12\x18\n" +
+	"\alocalip\x18\x01 \x01(\tR\alocalip\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05since\x18\x03 \x01(\x03R\x05since\x12\x14\n" +
+	"\x05until\x18\x04 \x01(\x03R\x05until\x12\x16\n" +
+	"\x06fields\x18\x05 \x03(\tR\x06fields\x128\n" +
+	"\x06values\x18\x06 \x03(\v2 .posthaste.control.v1.FieldMatchR\x06values\x12:\n" +
+	"\x06limits\x18\a \x01(\v2\".posthaste.control.v1.PolicyLimitsR\x06limits\x12\x12\n" +
+	"\x04used\x18\b \x01(\rR\x04used\x12\x1a\n" +
+	"\bpolicies\x18\t \x03(\tR\bpolicies\x12\x1e\n" +
+	"\n" +
+	"suspension\x18\n" +
+	" \x01(\tR\n" +
+	"suspension\x12\x10\n" +
+	"\x03tag\x18\v \x01(\tR\x03tag\x126\n" +
+	"\x05match\x18\f \x03(\v2 .posthaste.control.v1.FieldMatchR\x05match\x12\x18\n" +
+	"\aholders\x18\r \x03(\tR\aholders\x12\x12\n" +
+	"\x04text\x18\x0e \x01(\tR\x04text*\x83\x01\n" +
 	"\n" +
 	"QueueState\x12\x17\n" +
 	"\x13QUEUE_STATE_UNKNOWN\x10\x00\x12\x15\n" +
 	"\x11QUEUE_STATE_DEFER\x10\x01\x12\x16\n" +
 	"\x12QUEUE_STATE_ACTIVE\x10\x02\x12\x17\n" +
 	"\x13QUEUE_STATE_SENDING\x10\x03\x12\x14\n" +
-	"\x10QUEUE_STATE_HOLD\x10\x042\x83\x06\n" +
+	"\x10QUEUE_STATE_HOLD\x10\x042\xe5\x06\n" +
 	"\fQueueService\x12Y\n" +
 	"\x04List\x12&.posthaste.control.v1.QueueListRequest\x1a'.posthaste.control.v1.QueueListResponse0\x01\x12Z\n" +
 	"\x05Count\x12'.posthaste.control.v1.QueueCountRequest\x1a(.posthaste.control.v1.QueueCountResponse\x12b\n" +
 	"\aGroupBy\x12).posthaste.control.v1.QueueGroupByRequest\x1a*.posthaste.control.v1.QueueGroupByResponse0\x01\x12Y\n" +
 	"\x04Show\x12&.posthaste.control.v1.QueueShowRequest\x1a'.posthaste.control.v1.QueueShowResponse0\x01\x12_\n" +
 	"\x06Update\x12(.posthaste.control.v1.QueueUpdateRequest\x1a).posthaste.control.v1.QueueUpdateResponse0\x01\x12Z\n" +
-	"\x05Quota\x12'.posthaste.control.v1.QueueQuotaRequest\x1a(.posthaste.control.v1.QueueQuotaResponse\x12_\n" +
+	"\x05Quota\x12'.posthaste.control.v1.QueueQuotaRequest\x1a(.posthaste.control.v1.QueueQuotaResponse\x12`\n" +
+	"\aExplain\x12).posthaste.control.v1.QueueExplainRequest\x1a*.posthaste.control.v1.QueueExplainResponse\x12_\n" +
 	"\x06Export\x12(.posthaste.control.v1.QueueExportRequest\x1a).posthaste.control.v1.QueueExportResponse0\x01\x12_\n" +
 	"\x06Import\x12(.posthaste.control.v1.QueueImportRequest\x1a).posthaste.control.v1.QueueImportResponse(\x01B?Z=github.com/posthaste-mta/posthaste/internal/control/controlpbb\x06proto3"
 
@@ -2022,7 +2513,7 @@ func file_queue_proto_rawDescGZIP() []byte {
 }
 
 var file_queue_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_queue_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_queue_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_queue_proto_goTypes = []any{
 	(QueueState)(0),               // 0: posthaste.control.v1.QueueState
 	(QueueShowRequest_Content)(0), // 1: posthaste.control.v1.QueueShowRequest.Content
@@ -2050,50 +2541,67 @@ var file_queue_proto_goTypes = []any{
 	(*QueueExportResponse)(nil),   // 23: posthaste.control.v1.QueueExportResponse
 	(*QueueImportRequest)(nil),    // 24: posthaste.control.v1.QueueImportRequest
 	(*QueueImportResponse)(nil),   // 25: posthaste.control.v1.QueueImportResponse
-	nil,                           // 26: posthaste.control.v1.QueueEntry.MetadataEntry
-	nil,                           // 27: posthaste.control.v1.QueueEnvelope.NotifyEntry
-	nil,                           // 28: posthaste.control.v1.QueueAction.MetadataEntry
+	(*QueueExplainRequest)(nil),   // 26: posthaste.control.v1.QueueExplainRequest
+	(*QueueExplainResponse)(nil),  // 27: posthaste.control.v1.QueueExplainResponse
+	(*QueueExplanation)(nil),      // 28: posthaste.control.v1.QueueExplanation
+	(*QueueStep)(nil),             // 29: posthaste.control.v1.QueueStep
+	(*QueueWay)(nil),              // 30: posthaste.control.v1.QueueWay
+	nil,                           // 31: posthaste.control.v1.QueueEntry.MetadataEntry
+	nil,                           // 32: posthaste.control.v1.QueueEnvelope.NotifyEntry
+	nil,                           // 33: posthaste.control.v1.QueueAction.MetadataEntry
+	(*FieldMatch)(nil),            // 34: posthaste.control.v1.FieldMatch
+	(*PolicyLimits)(nil),          // 35: posthaste.control.v1.PolicyLimits
 }
 var file_queue_proto_depIdxs = []int32{
 	3,  // 0: posthaste.control.v1.QueueListRequest.conditions:type_name -> posthaste.control.v1.QueueCondition
 	6,  // 1: posthaste.control.v1.QueueListResponse.entries:type_name -> posthaste.control.v1.QueueEntry
 	0,  // 2: posthaste.control.v1.QueueEntry.state:type_name -> posthaste.control.v1.QueueState
-	26, // 3: posthaste.control.v1.QueueEntry.metadata:type_name -> posthaste.control.v1.QueueEntry.MetadataEntry
+	31, // 3: posthaste.control.v1.QueueEntry.metadata:type_name -> posthaste.control.v1.QueueEntry.MetadataEntry
 	3,  // 4: posthaste.control.v1.QueueCountRequest.conditions:type_name -> posthaste.control.v1.QueueCondition
 	3,  // 5: posthaste.control.v1.QueueGroupByRequest.conditions:type_name -> posthaste.control.v1.QueueCondition
 	11, // 6: posthaste.control.v1.QueueGroupByResponse.groups:type_name -> posthaste.control.v1.QueueGroup
 	1,  // 7: posthaste.control.v1.QueueShowRequest.content:type_name -> posthaste.control.v1.QueueShowRequest.Content
 	14, // 8: posthaste.control.v1.QueueShowResponse.envelope:type_name -> posthaste.control.v1.QueueEnvelope
 	6,  // 9: posthaste.control.v1.QueueShowResponse.entries:type_name -> posthaste.control.v1.QueueEntry
-	27, // 10: posthaste.control.v1.QueueEnvelope.notify:type_name -> posthaste.control.v1.QueueEnvelope.NotifyEntry
+	32, // 10: posthaste.control.v1.QueueEnvelope.notify:type_name -> posthaste.control.v1.QueueEnvelope.NotifyEntry
 	3,  // 11: posthaste.control.v1.QueueUpdateRequest.conditions:type_name -> posthaste.control.v1.QueueCondition
 	17, // 12: posthaste.control.v1.QueueUpdateRequest.action:type_name -> posthaste.control.v1.QueueAction
 	2,  // 13: posthaste.control.v1.QueueAction.verb:type_name -> posthaste.control.v1.QueueAction.Verb
-	28, // 14: posthaste.control.v1.QueueAction.metadata:type_name -> posthaste.control.v1.QueueAction.MetadataEntry
+	33, // 14: posthaste.control.v1.QueueAction.metadata:type_name -> posthaste.control.v1.QueueAction.MetadataEntry
 	21, // 15: posthaste.control.v1.QueueQuotaResponse.quotas:type_name -> posthaste.control.v1.QueueQuota
 	3,  // 16: posthaste.control.v1.QueueExportRequest.conditions:type_name -> posthaste.control.v1.QueueCondition
-	15, // 17: posthaste.control.v1.QueueEnvelope.NotifyEntry.value:type_name -> posthaste.control.v1.QueueNotify
-	4,  // 18: posthaste.control.v1.QueueService.List:input_type -> posthaste.control.v1.QueueListRequest
-	7,  // 19: posthaste.control.v1.QueueService.Count:input_type -> posthaste.control.v1.QueueCountRequest
-	9,  // 20: posthaste.control.v1.QueueService.GroupBy:input_type -> posthaste.control.v1.QueueGroupByRequest
-	12, // 21: posthaste.control.v1.QueueService.Show:input_type -> posthaste.control.v1.QueueShowRequest
-	16, // 22: posthaste.control.v1.QueueService.Update:input_type -> posthaste.control.v1.QueueUpdateRequest
-	19, // 23: posthaste.control.v1.QueueService.Quota:input_type -> posthaste.control.v1.QueueQuotaRequest
-	22, // 24: posthaste.control.v1.QueueService.Export:input_type -> posthaste.control.v1.QueueExportRequest
-	24, // 25: posthaste.control.v1.QueueService.Import:input_type -> posthaste.control.v1.QueueImportRequest
-	5,  // 26: posthaste.control.v1.QueueService.List:output_type -> posthaste.control.v1.QueueListResponse
-	8,  // 27: posthaste.control.v1.QueueService.Count:output_type -> posthaste.control.v1.QueueCountResponse
-	10, // 28: posthaste.control.v1.QueueService.GroupBy:output_type -> posthaste.control.v1.QueueGroupByResponse
-	13, // 29: posthaste.control.v1.QueueService.Show:output_type -> posthaste.control.v1.QueueShowResponse
-	18, // 30: posthaste.control.v1.QueueService.Update:output_type -> posthaste.control.v1.QueueUpdateResponse
-	20, // 31: posthaste.control.v1.QueueService.Quota:output_type -> posthaste.control.v1.QueueQuotaResponse
-	23, // 32: posthaste.control.v1.QueueService.Export:output_type -> posthaste.control.v1.QueueExportResponse
-	25, // 33: posthaste.control.v1.QueueService.Import:output_type -> posthaste.control.v1.QueueImportResponse
-	26, // [26:34] is the sub-list for method output_type
-	18, // [18:26] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	28, // 17: posthaste.control.v1.QueueExplainResponse.explanations:type_name -> posthaste.control.v1.QueueExplanation
+	6,  // 18: posthaste.control.v1.QueueExplanation.entry:type_name -> posthaste.control.v1.QueueEntry
+	34, // 19: posthaste.control.v1.QueueExplanation.values:type_name -> posthaste.control.v1.FieldMatch
+	29, // 20: posthaste.control.v1.QueueExplanation.steps:type_name -> posthaste.control.v1.QueueStep
+	30, // 21: posthaste.control.v1.QueueExplanation.ways:type_name -> posthaste.control.v1.QueueWay
+	34, // 22: posthaste.control.v1.QueueWay.values:type_name -> posthaste.control.v1.FieldMatch
+	35, // 23: posthaste.control.v1.QueueWay.limits:type_name -> posthaste.control.v1.PolicyLimits
+	34, // 24: posthaste.control.v1.QueueWay.match:type_name -> posthaste.control.v1.FieldMatch
+	15, // 25: posthaste.control.v1.QueueEnvelope.NotifyEntry.value:type_name -> posthaste.control.v1.QueueNotify
+	4,  // 26: posthaste.control.v1.QueueService.List:input_type -> posthaste.control.v1.QueueListRequest
+	7,  // 27: posthaste.control.v1.QueueService.Count:input_type -> posthaste.control.v1.QueueCountRequest
+	9,  // 28: posthaste.control.v1.QueueService.GroupBy:input_type -> posthaste.control.v1.QueueGroupByRequest
+	12, // 29: posthaste.control.v1.QueueService.Show:input_type -> posthaste.control.v1.QueueShowRequest
+	16, // 30: posthaste.control.v1.QueueService.Update:input_type -> posthaste.control.v1.QueueUpdateRequest
+	19, // 31: posthaste.control.v1.QueueService.Quota:input_type -> posthaste.control.v1.QueueQuotaRequest
+	26, // 32: posthaste.control.v1.QueueService.Explain:input_type -> posthaste.control.v1.QueueExplainRequest
+	22, // 33: posthaste.control.v1.QueueService.Export:input_type -> posthaste.control.v1.QueueExportRequest
+	24, // 34: posthaste.control.v1.QueueService.Import:input_type -> posthaste.control.v1.QueueImportRequest
+	5,  // 35: posthaste.control.v1.QueueService.List:output_type -> posthaste.control.v1.QueueListResponse
+	8,  // 36: posthaste.control.v1.QueueService.Count:output_type -> posthaste.control.v1.QueueCountResponse
+	10, // 37: posthaste.control.v1.QueueService.GroupBy:output_type -> posthaste.control.v1.QueueGroupByResponse
+	13, // 38: posthaste.control.v1.QueueService.Show:output_type -> posthaste.control.v1.QueueShowResponse
+	18, // 39: posthaste.control.v1.QueueService.Update:output_type -> posthaste.control.v1.QueueUpdateResponse
+	20, // 40: posthaste.control.v1.QueueService.Quota:output_type -> posthaste.control.v1.QueueQuotaResponse
+	27, // 41: posthaste.control.v1.QueueService.Explain:output_type -> posthaste.control.v1.QueueExplainResponse
+	23, // 42: posthaste.control.v1.QueueService.Export:output_type -> posthaste.control.v1.QueueExportResponse
+	25, // 43: posthaste.control.v1.QueueService.Import:output_type -> posthaste.control.v1.QueueImportResponse
+	35, // [35:44] is the sub-list for method output_type
+	26, // [26:35] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_queue_proto_init() }
@@ -2101,13 +2609,14 @@ func file_queue_proto_init() {
 	if File_queue_proto != nil {
 		return
 	}
+	file_policy_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_queue_proto_rawDesc), len(file_queue_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   26,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -57,7 +57,7 @@ func Entry(i int) queue.View {
 	case queue.StateDefer:
 		v.Due, v.Reason = Epoch.Add(time.Hour), "451 4.7.1 greylisted"
 	case queue.StateActive, queue.StateSending:
-		v.RemoteMX, v.RemoteIP = "mx.d.test", netip.MustParseAddr("198.51.100.1")
+		v.RemoteMX, v.RemoteIP, v.Grouping = "mx.d.test", netip.MustParseAddr("198.51.100.1"), "&google"
 	}
 	return v
 }

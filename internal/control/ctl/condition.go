@@ -58,7 +58,7 @@ func (s *session) complete(condition control.Condition) cobra.CompletionFunc {
 			return condition.Values, cobra.ShellCompDirectiveNoFileComp
 		}
 		switch condition.Field {
-		case "id", "transportid", "jobid", "tenantid", "serverid", "recipientdomain", "senderdomain", "remotemx":
+		case "id", "transportid", "jobid", "tenantid", "serverid", "recipientdomain", "senderdomain", "remotemx", "grouping":
 			return s.present(c.Context(), condition.Field), cobra.ShellCompDirectiveNoFileComp
 		}
 		return nil, cobra.ShellCompDirectiveNoFileComp

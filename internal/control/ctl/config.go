@@ -44,14 +44,7 @@ func (s *session) reload(c *cobra.Command) error {
 	if err != nil {
 		return s.failed(c.Context(), err)
 	}
-	if s.json {
-		return writeJSON(c.OutOrStdout(), map[string]any{"ok": true, "warnings": append([]string{}, answer.Msg.Warnings...)})
-	}
-	for _, w := range answer.Msg.Warnings {
-		fmt.Fprintln(c.ErrOrStderr(), "warning:", printable(w))
-	}
-	_, err = fmt.Fprintln(c.OutOrStdout(), "OK")
-	return err
+	return s.succeeded(c, answer.Msg.Warnings)
 }
 
 func (s *session) configVersion(c *cobra.Command) error {

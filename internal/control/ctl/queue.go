@@ -21,7 +21,8 @@ func queueCommand(s *session) *cobra.Command {
 	}
 	c.AddCommand(
 		listCommand(s), showCommand(s), countCommand(s), groupByCommand(s), quotaCommand(s),
-		updateCommand(s), exportCommand(s), importCommand(s),
+		updateCommand(s), exportCommand(s), importCommand(s), explainCommand(s),
+		policyCommand(s), suspendCommand(s), deliveryCommand(s),
 	)
 	for _, v := range shortVerbs {
 		c.AddCommand(verbCommand(s, v))
@@ -37,8 +38,8 @@ type view struct {
 
 var views = []view{
 	{"defer", "DEFER", "what waits for its next attempt, and why", []string{"id", "queueid", "age", "recipient", "transportid", "retrycount", "retrydelay", "retryreason"}},
-	{"active", "ACTIVE", "what is ready to be sent", []string{"id", "queueid", "age", "recipient", "transportid", "jobid", "remotemx", "remoteip"}},
-	{"connections", "SENDING", "what is being sent, and where to", []string{"id", "queueid", "recipient", "transportid", "remotemx", "remoteip", "size"}},
+	{"active", "ACTIVE", "what is ready to be sent", []string{"id", "queueid", "age", "recipient", "transportid", "jobid", "grouping", "remotemx", "remoteip"}},
+	{"connections", "SENDING", "what is being sent, and where to", []string{"id", "queueid", "recipient", "transportid", "localip", "grouping", "remotemx", "remoteip", "size"}},
 }
 
 var defaultColumns = []string{"id", "queueid", "age", "state", "recipient", "transportid", "retrycount", "retryreason"}

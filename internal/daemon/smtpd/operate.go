@@ -14,7 +14,7 @@ import (
 // parts are what operators reach through the control socket.
 func (d *Daemon) parts() control.Parts {
 	return control.Parts{
-		Queue: d.queue, Config: configuration{d}, Resolver: resolver{d.courier, d.resolver},
+		Queue: d.queue, Policies: d.queue, Files: smallFiles{d}, Config: configuration{d}, Resolver: resolver{d.courier, d.resolver},
 		Process: process{&d.registry}, Log: logging{d.log}, Scripts: sharedByScripts{d.scripts.process}, Plugins: commands{d.scripts.plugins},
 	}
 }
@@ -34,6 +34,24 @@ func (c configuration) Version() control.Version {
 	c.d.mu.Lock()
 	defer c.d.mu.Unlock()
 	return c.d.version
+}
+
+// smallFiles is control.Files.
+type smallFiles struct{ d *Daemon }
+
+func (f smallFiles) ReloadPolicy(ctx context.Context) ([]string, error) {
+	warnings, err := f.d.ReloadPolicy(ctx)
+	return warnings.Lines(), err
+}
+
+func (f smallFiles) ReloadSuspend(ctx context.Context) ([]string, error) {
+	warnings, err := f.d.ReloadSuspend(ctx)
+	return warnings.Lines(), err
+}
+
+func (f smallFiles) ReloadDelivery(ctx context.Context) ([]string, error) {
+	warnings, err := f.d.ReloadDelivery(ctx)
+	return warnings.Lines(), err
 }
 
 // process is control.Process.

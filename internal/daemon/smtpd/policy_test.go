@@ -15,9 +15,9 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/policy"
 )
 
-// smallFiles composes a folder with these texts in the running file and in the
+// composeSmall composes a folder with these texts in the running file and in the
 // three small ones.
-func smallFiles(t *testing.T, app, policies, suspends, deliveries string) *snapshot {
+func composeSmall(t *testing.T, app, policies, suspends, deliveries string) *snapshot {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -126,7 +126,7 @@ func eachField(t *testing.T, f func(t *testing.T, field policy.Field, value, oth
 // TestPolicyFields: every field can be counted by, and be a condition.
 func TestPolicyFields(t *testing.T) {
 	eachField(t, func(t *testing.T, f policy.Field, value, other string) {
-		s := smallFiles(t, "", fmt.Sprintf("policies: [{ fields: [%s], conditions: [{ if: { %s: %q }, then: { concurrency: 3 } }], default: { concurrency: 5 } }]", f, f, value), "", "")
+		s := composeSmall(t, "", fmt.Sprintf("policies: [{ fields: [%s], conditions: [{ if: { %s: %q }, then: { concurrency: 3 } }], default: { concurrency: 5 } }]", f, f, value), "", "")
 		e := s.policyEngine(t)
 		if a, b := starts(e, f, value, 0), starts(e, f, other, 0); a != 3 || b != 5 {
 			t.Errorf("%d and %d start, want 3 and 5", a, b)
@@ -138,7 +138,7 @@ func TestPolicyFields(t *testing.T) {
 func TestPolicyLists(t *testing.T) {
 	eachField(t, func(t *testing.T, f policy.Field, value, other string) {
 		app := fmt.Sprintf("lists: { %s: { l: [%q] } }", f, value)
-		s := smallFiles(t, app, fmt.Sprintf("policies: [{ fields: [%s], conditions: [{ if: { %s: \"@l\" }, then: { concurrency: 3 } }] }]", f, f), "", "")
+		s := composeSmall(t, app, fmt.Sprintf("policies: [{ fields: [%s], conditions: [{ if: { %s: \"@l\" }, then: { concurrency: 3 } }] }]", f, f), "", "")
 		e := s.policyEngine(t)
 		if a, b := starts(e, f, value, 0), starts(e, f, other, 0); a != 3 || b != 50 {
 			t.Errorf("%d and %d start, want 3 and 50", a, b)
@@ -149,7 +149,7 @@ func TestPolicyLists(t *testing.T) {
 // TestSuspendFields: every field can be suspended.
 func TestSuspendFields(t *testing.T) {
 	eachField(t, func(t *testing.T, f policy.Field, value, other string) {
-		s := smallFiles(t, "", "", fmt.Sprintf("suspends: [{ %s: %q, tag: seven, properties: { a: 7 } }]", f, value), "")
+		s := composeSmall(t, "", "", fmt.Sprintf("suspends: [{ %s: %q, tag: seven, properties: { a: 7 } }]", f, value), "")
 		e := s.policyEngine(t)
 		if a, b := starts(e, f, value, 0), starts(e, f, other, 0); a != 0 || b != 50 {
 			t.Errorf("%d and %d start, want 0 and 50", a, b)
@@ -165,7 +165,7 @@ func TestSuspendFields(t *testing.T) {
 // condition that holds is taken alone.
 func TestDeliveryFields(t *testing.T) {
 	eachField(t, func(t *testing.T, f policy.Field, value, other string) {
-		s := smallFiles(t, "", "", "", fmt.Sprintf(
+		s := composeSmall(t, "", "", "", fmt.Sprintf(
 			"delivery: { conditions: [{ if: { %s: %q }, then: { timeout: { connect: 7 } } }, { if: { %s: %q }, then: { timeout: { connect: 8 } } }], default: { retry: { count: 9 } } }",
 			f, value, f, value))
 		tuple, sources := with(f, value)
@@ -188,7 +188,7 @@ func TestDeliveryConditionSettings(t *testing.T) {
 	for _, a := range deliveryArrivals {
 		path := strings.Replace(a.path, "default", "conditions[].then", 1)
 		t.Run(path, func(t *testing.T) {
-			s := smallFiles(t, "", "", "", "delivery: { conditions: [{ if: { jobid: j }, then: { "+a.text+" } }] }")
+			s := composeSmall(t, "", "", "", "delivery: { conditions: [{ if: { jobid: j }, then: { "+a.text+" } }] }")
 			tuple, _ := with(policy.JobID, "j")
 			got := s.queue.ByDestination("t", &tuple)
 			if got == nil {
@@ -209,7 +209,7 @@ func TestPolicyLimits(t *testing.T) {
 	for _, where := range []string{"conditions: [{ if: { jobid: j }, then: %s }]", "default: %s"} {
 		compose := func(limits string, more string) *policy.Engine {
 			text := "policies: [{ fields: [jobid], " + fmt.Sprintf(where, limits) + " }" + more + "]"
-			return smallFiles(t, "", text, "", "").policyEngine(t)
+			return composeSmall(t, "", text, "", "").policyEngine(t)
 		}
 		t.Run(where, func(t *testing.T) {
 			e := compose("{ concurrency: 4 }", "")
@@ -247,7 +247,7 @@ func TestPolicyLimits(t *testing.T) {
 func TestPolicyAlgorithm(t *testing.T) {
 	const second = int64(time.Second)
 	for algorithm, want := range map[string]int{"tokenbucket": 1, "fixedwindow": 0} {
-		e := smallFiles(t, "", "rate: { algorithm: "+algorithm+" }\npolicies: [{ default: { rate: 6/60 } }]", "", "").policyEngine(t)
+		e := composeSmall(t, "", "rate: { algorithm: "+algorithm+" }\npolicies: [{ default: { rate: 6/60 } }]", "", "").policyEngine(t)
 		starts(e, policy.JobID, "j", second)
 		if n := starts(e, policy.JobID, "j", 12*second); n != want {
 			t.Errorf("%s: %d start after a sixth of the interval, want %d", algorithm, n, want)
@@ -257,7 +257,7 @@ func TestPolicyAlgorithm(t *testing.T) {
 
 // TestRollup: the older form that gives values a name in the fields.
 func TestRollup(t *testing.T) {
-	s := smallFiles(t, "lists: { remotemx: { gsuite: [\"*.google.example\"] } }",
+	s := composeSmall(t, "lists: { remotemx: { gsuite: [\"*.google.example\"] } }",
 		"policies: [{ fields: [{ remotemx: { gsuite: [\"@gsuite\"] } }], conditions: [{ if: { remotemx: \"#gsuite\" }, then: { concurrency: 2 } }], default: { concurrency: 5 } }]", "", "")
 	e := s.policyEngine(t)
 	if a, b := starts(e, policy.RemoteMX, "mx1.google.example", 0), starts(e, policy.RemoteMX, "mx.other.example", 0); a != 2 || b != 5 {
@@ -274,7 +274,7 @@ func TestGroupingSettings(t *testing.T) {
 		{"groupings: [{ id: g, recipientdomain: [d.example] }]", "mx", "d.example", "192.0.2.1", "&g"},
 		{"groupings: [{ id: g, remoteip: [192.0.2.0/24] }]", "mx", "d", "192.0.2.1", "&g"},
 	} {
-		s := smallFiles(t, "queues: { grouping: { "+tt.text+" } }", "", "", "")
+		s := composeSmall(t, "queues: { grouping: { "+tt.text+" } }", "", "", "")
 		x := policy.NewTuple("", "", "", "", tt.mx, tt.domain, netip.MustParseAddr(tt.ip))
 		if got := s.queue.Groupings.Of(&x); got != tt.want {
 			t.Errorf("%s: grouping %q, want %q", tt.text, got, tt.want)
