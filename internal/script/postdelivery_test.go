@@ -152,11 +152,18 @@ func TestQueueMessage(t *testing.T) {
 // behind it, and begins anew with the next attempt.
 func TestQueueContext(t *testing.T) {
 	peer := newFar(t, sink.Options{}, "* rcpt reply 451 later")
-	p := newPost(t, peer, `if (isset($context)) echo "kept"; $context = ["n" => $arguments["retry"]];`, `echo json_encode($context); if ($arguments["retry"] == 0) Queue(["delay" => 1]);`)
+	p := newPost(t, peer, `if ($context) echo "kept"; $context = ["n" => $arguments["retry"]];`, `echo json_encode($context); if ($arguments["retry"] == 0) Queue(["delay" => 1]);`)
 	p.submit("b@example.net")
 	p.wait("deferred")
 	p.wait("bounced")
 	if _, echo := p.said(); !strings.HasPrefix(echo, "{\"n\":0}\n{\"n\":1}") {
 		t.Errorf("echoed %s", echo)
+	}
+	// Without a script before the attempt there is none.
+	alone := newPost(t, peer, "", `echo json_encode(isset($context)); Delete();`)
+	alone.submit("b@example.net")
+	alone.wait("deleted")
+	if _, echo := alone.said(); echo != "false" {
+		t.Errorf("without predelivery: %s", echo)
 	}
 }

@@ -48,7 +48,7 @@ func (q *Queue) PreDelivery(ctx context.Context, v *queue.View) queue.Decision {
 		q.engine.failed(q.pre, q.preRuns, v.ID.String(), err)
 		return failed
 	}
-	carried := &cell{v: value.Undefined}
+	carried := &cell{}
 	d := q.decide(ctx, q.pre, q.preRuns, &queueHost{hooks: q, view: v}, carried, failed, func() value.Value { return preArguments(v) })
 	d.Context = carried
 	return d

@@ -57,7 +57,7 @@ func (s *Session) decideBy(ctx context.Context, p *Program, phase session.Phase,
 	host.connection = c
 	carried, _ := c.Context.(*cell)
 	if carried == nil {
-		carried = &cell{v: value.Undefined}
+		carried = &cell{}
 		c.Context = carried
 	}
 	transaction := c.ID.String()
