@@ -143,7 +143,8 @@ func standardLibrary() *value.Library {
 }
 
 // library returns what scripts find that run with these flags. Where they connect
-// to is written to log; without one they cannot send.
+// to is written to log; without one they cannot send, nor look up the keys of
+// signatures.
 func (f *scriptFlags) library(files *shell.Files, log io.Writer) *value.Library {
 	resolver := sync.OnceValue(f.newResolver)
 	names := lookup.New(resolver)
@@ -154,10 +155,10 @@ func (f *scriptFlags) library(files *shell.Files, log io.Writer) *value.Library 
 	if files != nil {
 		o.Files = files
 	}
-	messages := mail.Options{Resolver: names}
+	var messages mail.Options
 	client := script.NewClient(newOutlet(resolver, log), f.resources())
 	if log != nil {
-		messages.Sender = client
+		messages.Sender, messages.Resolver = client, names
 	}
 	return mail.New(messages).Library(client.Library(stdlib.New(o)))
 }

@@ -3,8 +3,10 @@ package dkim_test
 import (
 	"bytes"
 	"crypto"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"math/rand/v2"
 	"os"
@@ -131,6 +133,38 @@ func TestDkimpy(t *testing.T) {
 		wantPass(t, verify(t, z, theirs), 1, theirs)
 		if got := dkimpy(t, sign(t, letter, s), "verify", s.KeyName(), z[s.KeyName()][0]); strings.TrimSpace(string(got)) != "pass" {
 			t.Errorf("%v: dkimpy says %s", c, got)
+		}
+	}
+}
+
+// TestDkimpyEd25519 is the same for Ed25519, and for messages with signatures of
+// both kinds, theirs on top of ours.
+func TestDkimpyEd25519(t *testing.T) {
+	if err := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", "import nacl").Run(); err != nil {
+		testenv.Program(t, "python3-nacl") // a package, not a program: says what to install
+	}
+	seed := filepath.Join(t.TempDir(), "seed")
+	private := edKey().(ed25519.PrivateKey)
+	if err := os.WriteFile(seed, []byte(base64.StdEncoding.EncodeToString(private.Seed())), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rsaFile := keyFile(t, rsaKey().(*rsa.PrivateKey))
+	for i, c := range canonicalizations {
+		ours := []*dkim.Signer{
+			newSigner(t, edKey(), dkim.Options{Domain: "example.com", Selector: "ed", Header: c[0], Body: c[1], Timestamp: true}),
+			newSigner(t, rsaKey(), dkim.Options{Domain: "example.com", Selector: "rsa", Header: c[1], Body: c[0]}),
+		}
+		z := publish(t, ours...)
+		var records []string
+		for _, s := range ours {
+			records = append(records, s.KeyName(), z[s.KeyName()][0])
+		}
+		letter := sign(t, []byte(letters[i%len(letters)]), ours...)
+		letter = dkimpy(t, letter, "sign", "ed", "example.com", seed, c[0].String(), c[1].String(), "ed25519-sha256")
+		letter = dkimpy(t, letter, "sign", "rsa", "example.com", rsaFile, c[1].String(), c[0].String())
+		wantPass(t, verify(t, z, letter), 4, letter)
+		if got := strings.Fields(string(dkimpy(t, letter, append([]string{"verifyall"}, records...)...))); strings.Join(got, " ") != "pass pass pass pass" {
+			t.Errorf("%v: dkimpy says %q of\n%s", c, got, letter)
 		}
 	}
 }

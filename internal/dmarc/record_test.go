@@ -38,6 +38,28 @@ func TestParseRecord(t *testing.T) {
 	}
 }
 
+// TestRecordExamples reads the records of RFC 7489 §B.2.
+func TestRecordExamples(t *testing.T) {
+	for text, want := range map[string]dmarc.Record{
+		"v=DMARC1; p=none; rua=mailto:dmarc-feedback@example.com":// §B.2.1
+		{Policy: dmarc.Accept, Percent: 100, Aggregate: []dmarc.URI{{URI: "mailto:dmarc-feedback@example.com"}}},
+		"v=DMARC1; p=none; rua=mailto:dmarc-feedback@example.com; ruf=mailto:auth-reports@example.com":// §B.2.2
+		{Policy: dmarc.Accept, Percent: 100, Aggregate: []dmarc.URI{{URI: "mailto:dmarc-feedback@example.com"}}, Failure: []dmarc.URI{{URI: "mailto:auth-reports@example.com"}}},
+		"v=DMARC1; p=none; rua=mailto:dmarc-feedback@example.com; ruf=mailto:auth-reports@thirdparty.example.net":// §B.2.3
+		{Policy: dmarc.Accept, Percent: 100, Aggregate: []dmarc.URI{{URI: "mailto:dmarc-feedback@example.com"}}, Failure: []dmarc.URI{{URI: "mailto:auth-reports@thirdparty.example.net"}}},
+		"v=DMARC1; p=quarantine; rua=mailto:dmarc-feedback@example.com,mailto:tld-test@thirdparty.example.net!10m; pct=25":// §B.2.4
+		{Policy: dmarc.Quarantine, Percent: 25, Aggregate: []dmarc.URI{{URI: "mailto:dmarc-feedback@example.com"}, {URI: "mailto:tld-test@thirdparty.example.net", Limit: 10 << 20}}},
+	} {
+		got, ok := dmarc.ParseRecord(text)
+		if !ok || got.Policy != want.Policy || got.Percent != want.Percent || !cmp.Equal(got.Aggregate, want.Aggregate) || !cmp.Equal(got.Failure, want.Failure) {
+			t.Errorf("%s: %+v", text, got)
+		}
+	}
+	if r, ok := dmarc.ParseRecord("v=DMARC1"); !ok || r.Policy != "" { // §B.2.3: that of the third party says that reports may go there
+		t.Errorf("a record that only authorises: %+v", r)
+	}
+}
+
 func TestRecordDefaults(t *testing.T) {
 	r, ok := dmarc.ParseRecord("v=DMARC1;p=none;pct=101;adkim=x;psd=maybe;fo=z;rf=iodef;ri=soon;t=?;rua=mailto:x@y!7x")
 	want := &dmarc.Record{

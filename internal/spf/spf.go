@@ -16,6 +16,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,7 +127,7 @@ func (c *Checker) Check(ctx context.Context, ip netip.Addr, helo, sender string)
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	status, err := spf.CheckHostWithSender(net.IP(ip.AsSlice()), helo, local+"@"+domain,
-		spf.WithContext(ctx), spf.WithResolver(adaptor{c.resolver, ip.Is4()}),
+		spf.WithContext(ctx), spf.WithResolver(&adaptor{Resolver: c.resolver, ip: ip}),
 		spf.OverrideVoidLookupLimit(c.options.MaxVoid))
 	r.Status = Status(status)
 	r.Reason, r.lookup = reason(err)
@@ -179,7 +180,10 @@ func reason(err error) (text string, lookup bool) {
 // adaptor shows a Resolver to the library, in the types of package net.
 type adaptor struct {
 	Resolver
-	ipv4 bool // what the client has
+	ip netip.Addr // of the client
+
+	named bool     // names was looked up
+	names []string // of the client, that have its address
 }
 
 // fault turns an error, or the lack of data, into what the library tells apart.
@@ -196,23 +200,25 @@ func fault(err error, found int, name string) error {
 
 // LookupTXT refuses records that are not well formed, so that the library calls
 // them a permanent error.
-func (a adaptor) LookupTXT(ctx context.Context, name string) ([]string, error) {
-	texts, err := a.TXT(ctx, name)
+func (a *adaptor) LookupTXT(ctx context.Context, name string) ([]string, error) {
+	texts, err := a.TXT(ctx, restore(name))
 	if err := fault(err, len(texts), name); err != nil {
 		return nil, err
 	}
-	for _, text := range texts {
+	texts = slices.Clone(texts) // which others may see
+	for i, text := range texts {
 		if isRecord(text) {
 			if err := checkSyntax(text); err != nil {
 				return nil, err
 			}
+			texts[i] = a.rewrite(ctx, text, name)
 		}
 	}
 	return texts, nil
 }
 
-func (a adaptor) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
-	hosts, err := a.MX(ctx, name)
+func (a *adaptor) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
+	hosts, err := a.MX(ctx, restore(name))
 	mxs := make([]*net.MX, len(hosts))
 	for i, h := range hosts {
 		mxs[i] = &net.MX{Host: h}
@@ -220,8 +226,8 @@ func (a adaptor) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
 	return mxs, fault(err, len(hosts), name)
 }
 
-func (a adaptor) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error) {
-	addrs, err := a.Addresses(ctx, host, a.ipv4)
+func (a *adaptor) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error) {
+	addrs, err := a.Addresses(ctx, restore(host), a.ip.Is4())
 	ips := make([]net.IPAddr, len(addrs))
 	for i, ip := range addrs {
 		ips[i] = net.IPAddr{IP: ip.AsSlice()}
@@ -229,7 +235,7 @@ func (a adaptor) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, e
 	return ips, fault(err, len(addrs), host)
 }
 
-func (a adaptor) LookupAddr(ctx context.Context, addr string) ([]string, error) {
+func (a *adaptor) LookupAddr(ctx context.Context, addr string) ([]string, error) {
 	ip, err := netip.ParseAddr(addr)
 	if err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ print $what eq "forward" ? $srs->forward($args[0], $args[1]) : $srs->reverse($ar
 func TestSRSByMailSRS(t *testing.T) {
 	perl := testenv.Program(t, "perl")
 	if err := exec.Command(perl, "-MMail::SRS", "-e", "1").Run(); err != nil {
-		testenv.Program(t, "srs") // of the same package: says what to install
+		testenv.Program(t, "libmail-srs-perl") // a package, not a program: says what to install
 	}
 	peer := func(args ...string) string {
 		out, err := exec.CommandContext(t.Context(), perl, append([]string{"-e", srsPeer, "secret"}, args...)...).Output()
