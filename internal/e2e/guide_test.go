@@ -11,37 +11,61 @@ import (
 	"testing"
 )
 
-// TestOperatorGuide runs the examples of docs/operating.md as one session in an
-// empty folder, and compares what is printed with what the page says. "…"
-// stands for any text, a line of it for any lines.
+// TestOperatorGuide follows docs/operating.md.
 func TestOperatorGuide(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../docs/operating.md")
+	followPage(t, "operating.md", 10)
+}
+
+// TestScriptedRelay follows docs/scripted-relay.md.
+func TestScriptedRelay(t *testing.T) {
+	t.Parallel()
+	followPage(t, "scripted-relay.md", 5)
+}
+
+// followPage runs the examples of a page under docs as one session in an empty
+// folder, and compares what is printed with what the page says. "…" stands for
+// any text, a line of it for any lines. A block that names a file, as in
+// "```hsl src/x.hsl", is written to that file.
+func followPage(t *testing.T, name string, least int) {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("../../docs", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := newReader(t)
-	steps := consoleSteps(string(page))
-	if len(steps) < 10 {
-		t.Fatalf("only %d commands found: the page has another form", len(steps))
+	steps := stepsOf(string(page))
+	if len(steps) < least {
+		t.Fatalf("only %d steps found: the page has another form", len(steps))
 	}
 	for _, s := range steps {
 		g.follow(s)
 	}
 }
 
-// step is one command of the page and what it is said to print.
+// step is one command of the page and what it is said to print, or one file and
+// its content.
 type step struct {
 	command string
+	file    string
 	want    string
 }
 
-var consoleBlock = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
+var block = regexp.MustCompile("(?ms)^```(\\w+)(?: (\\S+))?\n(.*?)^```$")
 
-// consoleSteps takes the commands out of a page: lines that begin with "$ ".
-func consoleSteps(page string) (steps []step) {
-	for _, block := range consoleBlock.FindAllStringSubmatch(page, -1) {
-		for _, line := range strings.SplitAfter(block[1], "\n") {
+// stepsOf takes the files and the commands out of a page; commands are the lines
+// of console blocks that begin with "$ ".
+func stepsOf(page string) (steps []step) {
+	for _, b := range block.FindAllStringSubmatch(page, -1) {
+		kind, file, text := b[1], b[2], b[3]
+		switch {
+		case file != "":
+			steps = append(steps, step{file: file, want: text})
+			continue
+		case kind != "console":
+			continue
+		}
+		for _, line := range strings.SplitAfter(text, "\n") {
 			if command, ok := strings.CutPrefix(line, "$ "); ok {
 				steps = append(steps, step{command: strings.TrimSuffix(command, "\n")})
 			} else if n := len(steps); n > 0 {
@@ -69,7 +93,7 @@ func newReader(t *testing.T) *reader {
 		t.Fatal(err)
 	}
 	r.env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
-	for _, name := range []string{"SMTP", "MONITOR", "SINK", "SMTP2", "MONITOR2"} {
+	for _, name := range readerPorts {
 		_, port, err := net.SplitHostPort(freeAddress(t))
 		if err != nil {
 			t.Fatal(err)
@@ -83,6 +107,12 @@ func newReader(t *testing.T) *reader {
 // has what it prints compared as soon as it is there.
 func (r *reader) follow(s step) {
 	r.t.Helper()
+	if s.file != "" {
+		path := filepath.Join(r.dir, s.file)
+		must(r.t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must(r.t, os.WriteFile(path, []byte(os.Expand(s.want, r.variable)), 0o644))
+		return
+	}
 	command, background := strings.CutSuffix(s.command, " &")
 	if background {
 		command = "exec " + command
@@ -92,7 +122,7 @@ func (r *reader) follow(s step) {
 	want := wanted(s.want)
 	p := startCommand(r.t, cmd)
 	if !background {
-		<-p.done
+		eventually(r.t, "the end of "+s.command, p.ended)
 	}
 	eventually(r.t, fmt.Sprintf("what the guide says of\n  %s\n%s", s.command, s.want), func() bool {
 		printed := p.out.String() + p.err.String()
@@ -105,6 +135,20 @@ func (r *reader) follow(s step) {
 		return want.MatchString(printed)
 	})
 }
+
+// variable fills in the ports that files of the page name as they would be on a
+// real host: $SMTP and the like. Everything else with a dollar stays.
+func (r *reader) variable(name string) string {
+	for _, v := range r.env[len(r.env)-len(readerPorts):] {
+		if port, ok := strings.CutPrefix(v, name+"="); ok {
+			return port
+		}
+	}
+	return "$" + name
+}
+
+// readerPorts are variables with free ports.
+var readerPorts = []string{"SMTP", "MONITOR", "SINK", "SMTP2", "MONITOR2"}
 
 // wanted turns text with "…" into an expression.
 func wanted(text string) *regexp.Regexp {
