@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/posthaste-mta/posthaste/internal/config"
+	"github.com/posthaste-mta/posthaste/internal/daemon"
 	"github.com/posthaste-mta/posthaste/internal/daemon/smtpd"
 	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/hsl"
@@ -34,12 +35,13 @@ import (
 // hshFlags are those of hsh (spec operations.md 8.3).
 type hshFlags struct {
 	scriptFlags
-	plugins []string
-	ffi     bool
-	binary  bool
-	syntax  bool
-	memory  string
-	time    time.Duration
+	plugins  []string
+	ffi      bool
+	binary   bool
+	syntax   bool
+	privdrop bool
+	memory   string
+	time     time.Duration
 }
 
 // scriptFlags say where the files of scripts come from.
@@ -82,6 +84,7 @@ func newHSHCommand() *cobra.Command {
 	flags.BoolVarP(&f.ffi, "ffi", "F", false, "allow foreign functions (this binary has none and refuses)")
 	flags.BoolVarP(&f.binary, "binary", "B", false, "print what is echoed as it is, without line breaks")
 	flags.BoolVarP(&f.syntax, "syntax", "s", false, "check the syntax of files and end; functions need not exist")
+	flags.BoolVarP(&f.privdrop, "privdrop", "P", false, "become the user of environment.privdrop in the startup configuration")
 	flags.StringVar(&f.memory, "memory", "1GiB", "most `memory` that a script may hold; 0 does not limit it")
 	flags.DurationVar(&f.time, "time", 0, "most `time` that a script may take, such as 30s; 0 does not limit it")
 	flags.BoolP("version", "v", false, "print the version and end")
@@ -116,6 +119,11 @@ func runHSH(c *cobra.Command, f hshFlags, args []string) error {
 		Library: f.library(files, c.ErrOrStderr()), Loader: files, Output: c.OutOrStdout(), Raw: f.binary,
 		Limits: value.Limits{Memory: int64(memory), Time: f.time},
 	}
+	if f.privdrop {
+		if err := f.dropPrivileges(); err != nil {
+			return withCode(exitUsage, err)
+		}
+	}
 	if len(args) == 0 && isTerminal(c.InOrStdin()) {
 		return converse(c, o)
 	}
@@ -127,6 +135,24 @@ func runHSH(c *cobra.Command, f hshFlags, args []string) error {
 	defer stop()
 	reserve = make([]byte, 64<<20)
 	return scriptError(shell.Script(ctx, name, text, args[min(1, len(args)):], o))
+}
+
+// dropPrivileges becomes the user that the startup configuration names, once that
+// has been read.
+func (f *scriptFlags) dropPrivileges() error {
+	startup, _, err := smtpd.LoadStartup(f.startup, config.LoadOptions{EnvSubstitution: f.env})
+	if err != nil {
+		return fmt.Errorf("giving up privileges (-P) needs a startup configuration (-c): %w", err)
+	}
+	who := startup.Environment.PrivDrop
+	if who.User == "" {
+		return errors.New("giving up privileges (-P): the startup configuration names no user in environment.privdrop")
+	}
+	id, err := daemon.LookupIdentity(who.User, who.Group)
+	if err != nil {
+		return err
+	}
+	return id.Become()
 }
 
 // reserve is memory that nobody writes to. The collector waits until the heap has
