@@ -26,7 +26,7 @@ func (f *hshFlags) modules(ctx context.Context) (*extra.Modules, func(), error) 
 	if err != nil {
 		return nil, nil, withCode(exitUsage, err)
 	}
-	plugins, unknown, err := extra.NewPlugins(startup, complain)
+	plugins, unknown, err := extra.NewPlugins(startup, extra.Host{Run: f.runFolder(), Complain: complain})
 	if err != nil {
 		return nil, nil, withCode(exitUsage, err)
 	}
@@ -49,6 +49,9 @@ func (f *hshFlags) modules(ctx context.Context) (*extra.Modules, func(), error) 
 		}
 	}, nil
 }
+
+// runFolder is where daemons of the host listen.
+func (f *hshFlags) runFolder() string { return config.FindLayout(config.SMTPD, nil).RunDir }
 
 // settings are those of the plug-ins of -p, from the startup and the running
 // configuration.

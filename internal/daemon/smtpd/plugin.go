@@ -24,7 +24,7 @@ func (s *Startup) newPlugins(complain func(error)) (*extra.Plugins, config.Warni
 	for _, p := range s.Plugins {
 		settings[p.ID] = p.Config
 	}
-	plugins, unknown, err := extra.NewPlugins(settings, complain)
+	plugins, unknown, err := extra.NewPlugins(settings, extra.Host{Run: s.layout.RunDir, Complain: complain})
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", s.Path, err)
 	}

@@ -85,7 +85,7 @@ func testExample(t *testing.T, m *extra.Modules, module, name string, b *value.B
 
 // modules are all modules, over plug-ins with settings that their examples want.
 func modules(t *testing.T) *extra.Modules {
-	p, unknown, err := extra.NewPlugins(nil, nil)
+	p, unknown, err := extra.NewPlugins(nil, extra.Host{})
 	if err != nil || len(unknown) > 0 {
 		t.Fatal(err, unknown)
 	}

@@ -19,7 +19,7 @@ import (
 // started returns the modules over plug-ins with these settings.
 func started(t *testing.T, startup, running map[string]plugin.Settings) *extra.Modules {
 	t.Helper()
-	p, unknown, err := extra.NewPlugins(startup, nil)
+	p, unknown, err := extra.NewPlugins(startup, extra.Host{})
 	if err != nil || len(unknown) > 0 {
 		t.Fatal(err, unknown)
 	}
@@ -150,7 +150,7 @@ func TestPluginSettings(t *testing.T) {
 		{"logger", "plug-in logger: logs[0].path: is missing", plugin.Settings{"logs": []any{map[string]any{"id": "a"}}}},
 		{"ip-list", "plug-in ip-list: list: unknown key; there are lists", plugin.Settings{"list": 1}},
 	} {
-		if _, _, err := extra.NewPlugins(map[string]plugin.Settings{tt.id: tt.settings}, nil); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, _, err := extra.NewPlugins(map[string]plugin.Settings{tt.id: tt.settings}, extra.Host{}); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", tt.id, err)
 		}
 	}
