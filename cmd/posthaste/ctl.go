@@ -7,7 +7,21 @@ import (
 )
 
 func newCtlCommand() *cobra.Command {
-	return ctl.New(ctl.Options{Version: version(), Code: withCode})
+	return ctl.New(ctlOptions())
+}
+
+func ctlOptions() ctl.Options {
+	return ctl.Options{Version: version(), Code: withCode, Said: errSaid}
+}
+
+func newCertsCommand() *cobra.Command { return ctl.Certificates(ctlOptions(), "certs") }
+
+func newCertsStatusCommand() *cobra.Command {
+	return ctl.Certificates(ctlOptions(), "lets_encrypt_status")
+}
+
+func newCertsRetryCommand() *cobra.Command {
+	return ctl.Certificates(ctlOptions(), "lets_encrypt_retry")
 }
 
 func newTopCommand() *cobra.Command {

@@ -44,6 +44,8 @@ type Parts struct {
 	Log      Log
 	Scripts  Scripts
 	Plugins  Plugins
+
+	Certificates Certificates
 }
 
 // Plugins are parts with commands of their own.

@@ -28,6 +28,8 @@ type services struct {
 	delivery *deliveryService
 	plugin   *pluginService
 	hsl      *hslService
+
+	certificates *certificateService
 }
 
 func newServices(p *Parts) *services {
@@ -44,6 +46,9 @@ func newServices(p *Parts) *services {
 	}
 	if p.Resolver != nil {
 		s.resolver = &resolverService{p.Resolver}
+	}
+	if p.Certificates != nil {
+		s.certificates = &certificateService{p.Certificates}
 	}
 	if p.Plugins != nil {
 		s.plugin = &pluginService{p.Plugins}
@@ -71,6 +76,9 @@ func (s *services) mux(a *audit) *http.ServeMux {
 	}
 	if s.hsl != nil {
 		mux.Handle(pb.NewHSLServiceHandler(s.hsl, options...))
+	}
+	if s.certificates != nil {
+		mux.Handle(pb.NewCertificateServiceHandler(s.certificates, options...))
 	}
 	if s.plugin != nil {
 		mux.Handle(pb.NewPluginServiceHandler(s.plugin, options...))

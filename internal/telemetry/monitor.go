@@ -26,6 +26,7 @@ type Monitor struct {
 	registry *metric.Registry
 	health   func() error
 	debug    *http.ServeMux
+	root     *http.ServeMux
 	keys     atomic.Pointer[[]string]
 	ready    atomic.Bool
 	server   http.Server
@@ -56,8 +57,9 @@ func NewMonitor(r *metric.Registry, users *UserMetrics, health func() error, log
 	m.debug.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	// Here and not in Serve, so that Close has something to close when it comes
 	// before a Serve on another goroutine.
+	m.root = m.mux()
 	m.server = http.Server{
-		Handler: m.mux(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		Handler: m.root, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	return m
@@ -71,6 +73,10 @@ func (m *Monitor) SetReady() { m.ready.Store(true) }
 
 // Debug adds a page below /debug/.
 func (m *Monitor) Debug(pattern string, h http.HandlerFunc) { m.debug.HandleFunc(pattern, h) }
+
+// Public adds a page that needs no key, such as answers for authorities that
+// certify our names.
+func (m *Monitor) Public(pattern string, h http.Handler) { m.root.Handle(pattern, h) }
 
 // Serve answers on l until Close, and does not return before. After Close it
 // closes l and returns at once.
@@ -89,7 +95,7 @@ func (m *Monitor) Close(ctx context.Context) error {
 	return nil
 }
 
-func (m *Monitor) mux() http.Handler {
+func (m *Monitor) mux() *http.ServeMux {
 	gatherer := prometheus.NewRegistry()
 	gatherer.MustRegister(collector{m.registry})
 	if m.users != nil {

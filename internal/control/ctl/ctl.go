@@ -35,11 +35,13 @@ type Options struct {
 	Version string
 	// Code makes an error end the program with an exit code.
 	Code func(code int, err error) error
+	// Said ends a command whose output says already what is wrong.
+	Said error
 }
 
 // New returns the command and everything beneath it.
 func New(o Options) *cobra.Command {
-	s := &session{}
+	s := &session{said: o.Said}
 	root := &cobra.Command{
 		Use:   "ctl",
 		Short: "Control a running MTA: queue, configuration, resolver, statistics",
@@ -56,7 +58,27 @@ func New(o Options) *cobra.Command {
 	root.AddCommand(
 		queueCommand(s), configCommand(s), hslCommand(s), resolverCommand(s),
 		processCommand(s), processStatsCommand(s, "process-stats"), pluginCommand(s), logCommand(s), versionCommand(o.Version),
+		certificateCommand(s), certificateStatusCommand(s, "lets_encrypt_status", true), certificateRetryCommand(s, "lets_encrypt_retry"),
 	)
+	finish(root, o.Code)
+	return root
+}
+
+// Certificates returns the commands of certificates as a program of their own,
+// or, for the names that other mail systems have for them, one of them.
+func Certificates(o Options, name string) *cobra.Command {
+	s := &session{said: o.Said}
+	root := certificateCommand(s)
+	switch name {
+	case "lets_encrypt_status":
+		root = certificateStatusCommand(s, name, true)
+	case "lets_encrypt_retry":
+		root = certificateRetryCommand(s, name)
+	default:
+		root.Aliases = nil
+	}
+	root.Version = o.Version
+	s.flags(root)
 	finish(root, o.Code)
 	return root
 }

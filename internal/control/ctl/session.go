@@ -27,6 +27,7 @@ type session struct {
 	place       place
 	json        bool
 	jsonRequest bool
+	said        error // ends a command whose output says already what is wrong
 
 	transport *http.Transport
 	endpoint  endpoint

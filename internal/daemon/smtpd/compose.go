@@ -11,6 +11,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/pki"
+	"github.com/posthaste-mta/posthaste/internal/pki/acme"
 	"github.com/posthaste-mta/posthaste/internal/queue"
 	"github.com/posthaste-mta/posthaste/internal/script"
 	"github.com/posthaste-mta/posthaste/internal/telemetry"
@@ -25,6 +26,7 @@ type snapshot struct {
 	legacy       *tls.Certificate    // of pki.legacy.smtp, if any
 	fallback     *pki.Default        // the server-default certificate
 	monitor      *pki.Selector       // nil: the monitor names no certificate
+	acme         *acme.Options       // of the certificate keeper
 	faults       []error             // what refuses a reload and not a start
 	plugins      func()              // puts the running settings of plug-ins in force
 	authorities  []*x509.Certificate // of pki.public

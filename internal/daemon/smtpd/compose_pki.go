@@ -38,6 +38,9 @@ func (c *snapshot) composePKI(startup *Startup, keys []pki.Key) error {
 		}
 	}
 	c.fallback = c.composeDefault()
+	if c.acme, err = c.acmeOptions(); err != nil {
+		return err
+	}
 	if id := c.running.Monitor.TLS.Certs.Cert; id != "" {
 		c.monitor = &pki.Selector{Default: c.fallback}
 		return c.own(c.monitor, id)

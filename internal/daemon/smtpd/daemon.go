@@ -56,6 +56,7 @@ type Daemon struct {
 	servers  []*server.Server
 	control  *control.Server
 	monitor  *telemetry.Monitor
+	certs    certificates
 
 	sessionMetrics []*session.Metrics // by place in startup.Servers
 	serverMetrics  []*server.Metrics
@@ -204,6 +205,7 @@ func (d *Daemon) serve(ctx context.Context, first *snapshot) error {
 		return err
 	}
 	d.adopt(first)
+	d.serveChallenges()
 	d.courier.Start(ctx)
 	d.queue.Start(ctx)
 	for _, s := range d.servers {
@@ -284,6 +286,7 @@ func (d *Daemon) Stop(ctx context.Context) error {
 		d.log.Warn(err.Error())
 	}
 	d.courier.Stop()
+	d.stopCertificates(ctx)
 	d.resolver.Stop()
 	if d.control != nil {
 		if err := d.control.Stop(ctx); err != nil {

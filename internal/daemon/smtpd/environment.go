@@ -63,6 +63,9 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err := d.openMonitor(ctx, inherited); err != nil {
 		return err
 	}
+	if err := d.openChallenges(ctx, inherited); err != nil {
+		return err
+	}
 	for _, socket := range inherited.Leftover() {
 		d.log.Warn("No listener takes the inherited socket " + socket + ": give it the id or the address of one")
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/envelope"
 	"github.com/posthaste-mta/posthaste/internal/metric"
+	"github.com/posthaste-mta/posthaste/internal/pki/acme"
 	"github.com/posthaste-mta/posthaste/internal/policy"
 	"github.com/posthaste-mta/posthaste/internal/queue"
 	"github.com/posthaste-mta/posthaste/internal/server"
@@ -63,11 +64,13 @@ func (d *Daemon) build(first *snapshot) (err error) {
 	for p, sizes := range d.queue.Priorities() {
 		d.registry.Register(sizes, metric.Label{Name: "priority", Value: strconv.Itoa(p)})
 	}
+	d.buildCertificates()
 	if d.control != nil {
 		d.control.Provide(d.parts())
 	}
 	if d.monitorSocket != nil {
 		d.monitor = telemetry.NewMonitor(&d.registry, d.scripts.users, d.health, d.log.Logger)
+		d.monitor.Public(acme.ChallengePrefix, d.certs.keeper.Responder())
 		d.addDebugPages()
 	}
 	return nil

@@ -50,12 +50,12 @@ func (m *Keeper) attempt(ctx context.Context, e *entry) {
 // no attempt yet, because of a budget or the end of the process.
 func (m *Keeper) locked(ctx context.Context, e *entry) (*Record, *Result) {
 	name := e.record.Name
-	unlock, err := m.parts.Storage.Lock(ctx, "name."+Word(name))
+	unlock, err := m.storage.Lock(ctx, "name."+Word(name))
 	if err != nil {
 		return nil, m.unlockable(ctx, e, err)
 	}
 	defer unlock()
-	r, err := loadRecord(ctx, m.parts.Storage, name)
+	r, err := loadRecord(ctx, m.storage, name)
 	if err != nil {
 		r = e.record
 	}
@@ -117,7 +117,7 @@ func (m *Keeper) try(ctx context.Context, e *entry, r *Record, old *tls.Certific
 	}
 	m.mu.Unlock()
 	next.fail(p, f, problem, now, rand.Float64())
-	if err := next.store(ctx, m.parts.Storage); err != nil {
+	if err := next.store(ctx, m.storage); err != nil {
 		m.parts.Events.warned("%v", err)
 	}
 	m.count(f)
@@ -253,7 +253,7 @@ func (m *Keeper) spend(ctx context.Context, o *Options, renewal bool) *Problem {
 // kept and is of the right kind, or a new one.
 func (m *Keeper) keyFor(ctx context.Context, o *Options, name string) (crypto.Signer, error) {
 	if o.ReuseKey != nil && o.ReuseKey(name) {
-		if pair, err := m.parts.Storage.LoadPair(ctx, name); err == nil {
+		if pair, err := m.storage.LoadPair(ctx, name); err == nil {
 			if key, err := parseKey(pair.Key); err == nil && o.KeyType.is(key) {
 				return key, nil
 			}
@@ -275,14 +275,14 @@ func (m *Keeper) publish(ctx context.Context, e *entry, r *Record, issued *Issue
 		return nil, fmt.Errorf("acme: the authority's certificate for %s: %w", r.Name, err)
 	}
 	ctx = never(ctx)
-	if err := m.parts.Storage.StorePair(ctx, r.Name, pair); err != nil {
+	if err := m.storage.StorePair(ctx, r.Name, pair); err != nil {
 		return nil, err
 	}
 	renewed := r.has()
 	next := *r
 	next.succeed(issued, m.options().Profile, time.Now())
 	next.ARI.RetryAfter = time.Now().Add(rand.N(leastARI)) // ask soon, not all at once
-	if err := next.store(ctx, m.parts.Storage); err != nil {
+	if err := next.store(ctx, m.storage); err != nil {
 		m.parts.Events.warned("%v", err)
 	}
 	kind := EventObtained
@@ -301,7 +301,7 @@ func (m *Keeper) publish(ctx context.Context, e *entry, r *Record, issued *Issue
 // serve exports a pair and hands it to handshakes. A nil pair is read again.
 func (m *Keeper) serve(ctx context.Context, e *entry, r *Record, c *tls.Certificate, pair *Pair) {
 	if pair == nil {
-		pair, _ = m.parts.Storage.LoadPair(ctx, r.Name)
+		pair, _ = m.storage.LoadPair(ctx, r.Name)
 	}
 	if pair != nil {
 		m.export(r.Name, pair, m.options().Exports)
@@ -333,7 +333,7 @@ func (m *Keeper) exportAll() {
 	}
 	m.mu.Unlock()
 	for _, name := range names {
-		if pair, err := m.parts.Storage.LoadPair(m.ctx, name); err == nil {
+		if pair, err := m.storage.LoadPair(m.ctx, name); err == nil {
 			m.export(name, pair, exports)
 		}
 	}
@@ -348,7 +348,7 @@ func (m *Keeper) tell(ctx context.Context, e *entry, kind EventKind, f *Failure)
 	if c != nil {
 		event.SHA256, event.SPKI = fingerprint(c.Certificate[0]), fingerprint(c.Leaf.RawSubjectPublicKeyInfo)
 	}
-	if lineage, err := m.parts.Storage.Lineage(ctx, r.Name); err == nil {
+	if lineage, err := m.storage.Lineage(ctx, r.Name); err == nil {
 		event.Lineage = lineage
 	}
 	if f != nil {

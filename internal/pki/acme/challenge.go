@@ -20,21 +20,26 @@ const (
 // alpn is the protocol that an authority asks for (RFC 8737 §6.2).
 const alpn = "acme-tls/1"
 
-// challengePrefix is where authorities look (RFC 8555 §8.3).
-const challengePrefix = "/.well-known/acme-challenge/"
+// ChallengePrefix is where authorities look (RFC 8555 §8.3).
+const ChallengePrefix = "/.well-known/acme-challenge/"
 
 // Responder answers authorities, and our own look at ourselves. It is safe for
 // concurrent use.
 type Responder struct {
-	storage Storage
-
 	mu      sync.RWMutex
+	storage Storage                     // nil: not started
 	answers map[string]string           // by token
 	certs   map[string]*tls.Certificate // by name
 }
 
-func newResponder(s Storage) *Responder {
-	return &Responder{storage: s, answers: map[string]string{}, certs: map[string]*tls.Certificate{}}
+func newResponder() *Responder {
+	return &Responder{answers: map[string]string{}, certs: map[string]*tls.Certificate{}}
+}
+
+func (r *Responder) use(s Storage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.storage = s
 }
 
 // put makes the answer to a token known, here and to all who share the storage:
@@ -68,7 +73,7 @@ func (r *Responder) removeCertificate(name string) {
 // ServeHTTP answers below /.well-known/acme-challenge/ and nothing else. It
 // never redirects.
 func (r *Responder) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	token, ok := strings.CutPrefix(request.URL.Path, challengePrefix)
+	token, ok := strings.CutPrefix(request.URL.Path, ChallengePrefix)
 	if !ok || request.Method != http.MethodGet && request.Method != http.MethodHead {
 		http.NotFound(w, request)
 		return
@@ -88,11 +93,12 @@ func (r *Responder) answer(ctx context.Context, token string) (string, bool) {
 	}
 	r.mu.RLock()
 	answer, ok := r.answers[token]
+	storage := r.storage
 	r.mu.RUnlock()
-	if ok {
-		return answer, true
+	if ok || storage == nil {
+		return answer, ok
 	}
-	data, err := r.storage.Load(ctx, challengeKey(token))
+	data, err := storage.Load(ctx, challengeKey(token))
 	return string(data), err == nil
 }
 

@@ -15,6 +15,7 @@ import (
 // Keeper obtains and renews certificates. It is safe for concurrent use.
 type Keeper struct {
 	parts     Parts
+	storage   Storage // set by Start
 	responder *Responder
 	served    sync.Map // name to []*tls.Certificate
 	spent     spending
@@ -62,10 +63,9 @@ func New(p Parts) *Keeper {
 		p.Metrics = new(Metrics)
 	}
 	m := &Keeper{
-		parts: p, responder: newResponder(p.Storage), kick: make(chan struct{}, 1),
+		parts: p, responder: newResponder(), kick: make(chan struct{}, 1),
 		entries: map[string]*entry{}, o: new(Options), policy: new(Options).policy(),
 	}
-	m.spent.storage = p.Storage
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.hooks = newHookRunner(m.ctx, p.Events)
 	m.describe()
@@ -83,13 +83,17 @@ func (m *Keeper) Certificates(name string) []*tls.Certificate {
 	return nil
 }
 
-// Start loads what is stored, so that it serves, and then begins to work. The
-// error is about the storage; damage to single names is told as a warning.
-func (m *Keeper) Start(ctx context.Context) error {
-	words, err := m.parts.Storage.List(ctx, certsKey)
+// Start loads what is stored, so that it serves, and then begins to work. Call
+// it once. The error is about the storage; damage to single names is told as a
+// warning. A Keeper that was not started knows what is wanted and has nothing.
+func (m *Keeper) Start(ctx context.Context, s Storage) error {
+	words, err := s.List(ctx, certsKey)
 	if err != nil {
 		return err
 	}
+	m.storage, m.spent.storage = s, s
+	m.responder.use(s)
+	m.Configure(m.options()) // its issuers need the storage
 	for _, word := range words {
 		name := nameOf(word)
 		if canonical, err := CanonicalName(name); err == nil && canonical == name {
@@ -103,6 +107,13 @@ func (m *Keeper) Start(ctx context.Context) error {
 	m.exportAll()
 	m.wg.Go(m.work)
 	return nil
+}
+
+// Started reports whether Start has succeeded.
+func (m *Keeper) Started() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.started
 }
 
 // Stop ends what runs and waits for it.
@@ -160,12 +171,12 @@ func (m *Keeper) connect(a Authority, o *Options) Issuer {
 	if m.parts.Connect != nil {
 		return m.parts.Connect(a)
 	}
-	return newClient(a, o.Email, m.parts.Storage, m.responder, o.Publisher, m.parts.Agent)
+	return newClient(a, o.Email, m.storage, m.responder, o.Publisher, m.parts.Agent)
 }
 
 // adopt loads what is stored of a name and serves it.
 func (m *Keeper) adopt(ctx context.Context, name string) {
-	record, err := loadRecord(ctx, m.parts.Storage, name)
+	record, err := loadRecord(ctx, m.storage, name)
 	if err != nil {
 		m.parts.Events.warned("%v", err)
 		record = &Record{Name: name}
@@ -202,7 +213,7 @@ func completed(r *Record, c *tls.Certificate) *Record {
 }
 
 func (m *Keeper) loadPair(ctx context.Context, name string) (*tls.Certificate, error) {
-	pair, err := m.parts.Storage.LoadPair(ctx, name)
+	pair, err := m.storage.LoadPair(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -353,7 +364,7 @@ func (m *Keeper) change(ctx context.Context, e *entry, edit func(*Record)) {
 	r := *e.record
 	m.mu.Unlock()
 	edit(&r)
-	if err := r.store(ctx, m.parts.Storage); err != nil && ctx.Err() == nil {
+	if err := r.store(ctx, m.storage); err != nil && ctx.Err() == nil {
 		m.parts.Events.warned("%v", err)
 	}
 	m.end(e, &r)
@@ -390,7 +401,7 @@ func (m *Keeper) retireLocked(e *entry) {
 				m.parts.Events.warned("%v", err)
 			}
 		}
-		if err := m.parts.Storage.Retire(ctx, name); err != nil {
+		if err := m.storage.Retire(ctx, name); err != nil {
 			m.parts.Events.warned("%v", err)
 		}
 		m.mu.Lock()

@@ -124,9 +124,9 @@ func newKeeper(t testing.TB, s *stub, dir string, o *Options) *Keeper {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := New(Parts{Storage: storage, Agent: "test", Connect: func(Authority) Issuer { return s }})
+	m := New(Parts{Agent: "test", Connect: func(Authority) Issuer { return s }})
 	m.Configure(o)
-	if err := m.Start(context.Background()); err != nil {
+	if err := m.Start(context.Background(), storage); err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -467,7 +467,7 @@ func TestNames(t *testing.T) {
 		}
 		time.Sleep(2 * day)
 		synctest.Wait()
-		_, err := m.parts.Storage.LoadPair(context.Background(), "old.test")
+		_, err := m.storage.LoadPair(context.Background(), "old.test")
 		if !errors.Is(err, ErrAbsent) || m.Certificates("old.test") != nil || len(s.times("old.test")) != 1 {
 			t.Errorf("after thirty days: %v, %d orders", err, len(s.times("old.test")))
 		}
@@ -535,11 +535,11 @@ func TestFallback(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := New(Parts{Storage: storage, Connect: func(a Authority) Issuer {
+		m := New(Parts{Connect: func(a Authority) Issuer {
 			return map[string]*stub{"https://stub": first, "https://second": second}[a.Directory]
 		}})
 		m.Configure(o)
-		if err := m.Start(t.Context()); err != nil {
+		if err := m.Start(t.Context(), storage); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/address"
 )
@@ -56,6 +57,7 @@ type Want struct {
 	// Manual says that a configured certificate serves it, so that none is
 	// obtained (spec tls.md 4, TLS-06).
 	Manual bool
+	Until  time.Time // end of a manual one
 }
 
 // MergeWants joins wants of the same name in the order of the first, with names
@@ -75,7 +77,9 @@ func MergeWants(all []Want) (merged []Want, errs []error) {
 			merged = append(merged, Want{Name: name})
 		}
 		m := &merged[i]
-		m.Manual = m.Manual || w.Manual
+		if w.Manual {
+			m.Manual, m.Until = true, w.Until
+		}
 		for _, use := range w.UsedBy {
 			if !slices.Contains(m.UsedBy, use) {
 				m.UsedBy = append(m.UsedBy, use)

@@ -19,6 +19,8 @@ type Options struct {
 	// anybody, and what was obtained before is served all the same.
 	Agreed bool
 	Email  string // NoEmail registers without one
+	// Fault, where it is set, says why nothing is obtained in spite of both.
+	Fault string
 
 	Authorities []Authority // in order; the later ones stand in for the first
 	Profile     string      // empty: the authority's choice
@@ -46,7 +48,7 @@ func (o *Options) Off() string {
 	case o.Email == "":
 		return "pki.acme.email is not set"
 	}
-	return ""
+	return o.Fault
 }
 
 func (o *Options) policy() *policy {
@@ -113,7 +115,6 @@ func (k KeyType) is(key crypto.Signer) bool {
 
 // Parts are what a Keeper stands on for its whole life.
 type Parts struct {
-	Storage  Storage
 	Resolver Resolver
 	Agent    string // our name in requests
 	Events   Events

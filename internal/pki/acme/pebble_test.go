@@ -103,7 +103,7 @@ func (b *bench) start() *bench {
 	store, err := acme.OpenFileStore(b.dir)
 	must(b.t, err)
 	b.manager = acme.New(acme.Parts{
-		Storage: store, Resolver: b.resolver, Agent: "posthaste-test",
+		Resolver: b.resolver, Agent: "posthaste-test",
 		Events: acme.Events{
 			Warned: func(text string) { b.warned <- text },
 			Moved:  func(name string, _ time.Time, url string) { b.moved <- name + " " + url },
@@ -112,7 +112,7 @@ func (b *bench) start() *bench {
 	b.responder.Store(b.manager.Responder())
 	o := *b.options
 	b.manager.Configure(&o)
-	must(b.t, b.manager.Start(context.Background()))
+	must(b.t, b.manager.Start(context.Background(), store))
 	b.t.Cleanup(b.manager.Stop)
 	return b
 }
@@ -304,7 +304,7 @@ func TestBinding(t *testing.T) {
 // TestProfiles: a short life is renewed after half of it; an unknown profile is
 // refused before an order.
 func TestProfiles(t *testing.T) {
-	b := newBench(t, acmeca.Options{})
+	b := newBench(t, acmeca.Options{Profiles: []string{"shortlived"}})
 	b.options.Profile = "shortlived"
 	b.want("mx.posthaste.net").start()
 	got := b.state("mx.posthaste.net", acme.Valid)
@@ -324,7 +324,7 @@ func TestProfiles(t *testing.T) {
 
 // TestTinyLife plans the renewal of a certificate that lasts thirty seconds.
 func TestTinyLife(t *testing.T) {
-	b := newBench(t, acmeca.Options{})
+	b := newBench(t, acmeca.Options{Profiles: []string{"tiny"}})
 	b.options.Profile = "tiny"
 	b.want("mx.posthaste.net").start()
 	first := b.state("mx.posthaste.net", acme.Valid)

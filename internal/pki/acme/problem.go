@@ -95,3 +95,9 @@ func issuerOf(c *x509.Certificate) string {
 
 // fingerprint is the SHA-256 of some bytes, in hexadecimal.
 func fingerprint(b []byte) string { return fmt.Sprintf("%x", sha256.Sum256(b)) }
+
+// Fingerprints are the SHA-256 of a certificate and of its public key, as TLSA
+// records 3 0 1 and 3 1 1 have them, in hexadecimal.
+func Fingerprints(c *x509.Certificate) (certificate, key string) {
+	return fingerprint(c.Raw), fingerprint(c.RawSubjectPublicKeyInfo)
+}

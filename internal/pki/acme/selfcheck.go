@@ -154,7 +154,7 @@ func (c *checker) fetch(ctx context.Context, name, target, token, want string) *
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+name+challengePrefix+token, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+name+ChallengePrefix+token, nil)
 	if err != nil {
 		return problemOf(err)
 	}
@@ -175,7 +175,7 @@ func (c *checker) fetch(ctx context.Context, name, target, token, want string) *
 	}
 	return &Problem{Code: "selfcheck:wronghost", Detail: fmt.Sprintf(
 		"reached a different server at %s: status %d, Server %q. Check DNS, and that a proxy passes %s on to this host.",
-		target, response.StatusCode, response.Header.Get("Server"), challengePrefix)}
+		target, response.StatusCode, response.Header.Get("Server"), ChallengePrefix)}
 }
 
 // transport connects to the target for the name, and by DNS for any other.
@@ -234,7 +234,7 @@ func (c *checker) explain(err error, target string) *Problem {
 	switch {
 	case errors.As(err, &redirect):
 		return &Problem{Code: "selfcheck:redirect", Err: err, Detail: redirect.why +
-			", which no authority follows. Only http and https on their usual ports are; do not redirect " + challengePrefix + "."}
+			", which no authority follows. Only http and https on their usual ports are; do not redirect " + ChallengePrefix + "."}
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		return &Problem{Code: "selfcheck:timeout", Err: err, Detail: fmt.Sprintf(
 			"the connection to %s port %s timed out. Check that a firewall lets it in and that something listens there.", ip, port)}

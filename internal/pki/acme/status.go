@@ -33,6 +33,13 @@ func (m *Keeper) Status() (all []Status, off, stopped string) {
 	return all, m.o.Off(), stopped
 }
 
+// Has reports whether there is a certificate, current or not.
+func (s *Status) Has() bool { return s.has() }
+
+// Wrong reports whether a person should look: the last attempt failed, or the
+// certificate has ended.
+func (s *Status) Wrong() bool { return s.FailuresInRow > 0 || s.State == Expired }
+
 func (m *Keeper) statusLocked(e *entry, now time.Time) Status {
 	s := Status{Record: *e.record, State: e.record.state(m.policy, now)}
 	if e.want != nil {
@@ -46,7 +53,7 @@ func (m *Keeper) statusLocked(e *entry, now time.Time) Status {
 	}
 	switch {
 	case e.want != nil && e.want.Manual:
-		s.State = Manual
+		s.State, s.NotAfter = Manual, e.want.Until
 	case e.trying:
 		s.State = Attempting
 	case m.o.Off() != "":
@@ -91,7 +98,7 @@ func (m *Keeper) Show(ctx context.Context, name string) (*Detail, error) {
 		return nil, fmt.Errorf("%w: %s", ErrUnknownName, canonical)
 	}
 	d := &Detail{Status: m.statusLocked(e, now)}
-	budget, leaf := m.o.budget(), e.leaf
+	budget, leaf, started := m.o.budget(), e.leaf, m.started
 	m.mu.Unlock()
 	d.Left = m.spent.left(budget, now)
 	if leaf != nil {
@@ -101,7 +108,9 @@ func (m *Keeper) Show(ctx context.Context, name string) (*Detail, error) {
 			}
 		}
 	}
-	d.Lineage, _ = m.parts.Storage.Lineage(ctx, canonical)
+	if started {
+		d.Lineage, _ = m.storage.Lineage(ctx, canonical)
+	}
 	return d, nil
 }
 
@@ -124,7 +133,7 @@ func (m *Keeper) Retry(name string, force bool) (<-chan Result, error) {
 	if e == nil || !e.managed() {
 		return nil, fmt.Errorf("%w: %s", ErrUnknownName, canonical)
 	}
-	if off := m.o.Off(); off != "" {
+	if off := m.o.Off(); off != "" || !m.started {
 		return nil, fmt.Errorf("%w: %s", ErrDisabled, off)
 	}
 	if !e.trying {

@@ -36,6 +36,9 @@ type Options struct {
 	AlwaysValid       bool
 	Binding           map[string]string // external accounts that it wants, by key id
 	CAAIdentities     []string
+	// Profiles that it has besides classic. It chooses one at random for an order
+	// that names none.
+	Profiles []string
 }
 
 // CA is the authority. It is safe for concurrent use.
@@ -61,8 +64,8 @@ type Fault struct {
 	Down       bool // hang up instead
 }
 
-// Profiles are the life times that may be asked for.
-var Profiles = map[string]time.Duration{"classic": 90 * 24 * time.Hour, "shortlived": 160 * time.Hour, "tiny": 30 * time.Second}
+// lives are those of the certificates of each profile.
+var lives = map[string]time.Duration{"classic": 90 * 24 * time.Hour, "shortlived": 160 * time.Hour, "tiny": 30 * time.Second}
 
 // New starts an authority that ends with the test. It sets variables of the
 // environment while it does, so that the test must not be parallel before.
@@ -77,8 +80,8 @@ func New(t testing.TB, o Options) *CA {
 	quiet := log.New(io.Discard, "", 0)
 	c := &CA{DNS: NewZone(t), db: db.NewMemoryStore()}
 	profiles := map[string]ca.Profile{}
-	for name, life := range Profiles {
-		profiles[name] = ca.Profile{Description: name, ValidityPeriod: uint64(life / time.Second)}
+	for _, name := range append([]string{"classic"}, o.Profiles...) {
+		profiles[name] = ca.Profile{Description: name, ValidityPeriod: uint64(lives[name] / time.Second)}
 	}
 	for id, key := range o.Binding {
 		if err := c.db.AddExternalAccountKeyByID(id, key); err != nil {
