@@ -62,6 +62,14 @@ func (f *scriptFlags) declare(c *cobra.Command) {
 	flags.StringVarP(&f.root, "rootpath", "R", "", "`folder` of file:// paths (default scripting.rootpath of the startup configuration)")
 	flags.StringVar(&f.tree, "files", "", "`folder` whose files stand for scripting.files, such as src/files of a project")
 	flags.BoolVar(&f.env, "config-env-substitution", false, "allow the tag !Env in configuration files")
+	_ = c.MarkFlagDirname("rootpath") // both are declared above
+	_ = c.MarkFlagDirname("files")
+	c.ValidArgsFunction = completeScripts
+}
+
+// completeScripts has the shell complete the names of scripts.
+func completeScripts(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return []cobra.Completion{"hsl"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
 func newHSHCommand() *cobra.Command {

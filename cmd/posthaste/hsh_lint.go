@@ -41,6 +41,8 @@ func newLintCommand() *cobra.Command {
 	f.declare(c)
 	c.Flags().StringVar(&f.phase, "phase", "", "the `phase` that runs the scripts: "+strings.Join(script.Phases(), ", "))
 	c.Flags().StringVar(&f.format, "format", "text", "`format` of the output: text, json or sarif")
+	_ = c.RegisterFlagCompletionFunc("phase", cobra.FixedCompletions(script.Phases(), cobra.ShellCompDirectiveNoFileComp)) // both are declared above
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json", "sarif"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 

@@ -66,3 +66,24 @@ func TestHSLLint(t *testing.T) {
 		}
 	}
 }
+
+// TestCompletion: the shell learns phases, formats and which files are scripts.
+func TestCompletion(t *testing.T) {
+	for _, tt := range []struct{ args, want string }{
+		{"hsh lint --phase ", "eod\n"},
+		{"hsh lint --format ", "sarif\n"},
+		{"hsh lint ", "hsl\n:8\n"},
+		{"hsh -- ", "hsl\n:8\n"},
+		{"hsh ", "test\tRun the tests of scripts\n"},
+		{"hsh test --cov", "--coverage-lcov"},
+	} {
+		c := newRootCommand()
+		var out bytes.Buffer
+		c.SetOut(&out)
+		c.SetErr(&out)
+		c.SetArgs(append([]string{"__complete"}, strings.Split(tt.args, " ")...))
+		if err := c.Execute(); err != nil || !strings.Contains(out.String(), tt.want) {
+			t.Errorf("%s: %v: no %q in\n%s", tt.args, err, tt.want, out.String())
+		}
+	}
+}
