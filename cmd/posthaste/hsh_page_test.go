@@ -15,10 +15,11 @@ var (
 	took = regexp.MustCompile(`(\(|in )[0-9.]+[µm]?s`)
 )
 
-// TestPage runs the examples of docs/hsh.md and docs/modules.md: blocks with a
+// TestPage runs the examples of docs/hsh.md, docs/modules.md and docs/authentication.md:
+// blocks with a
 // name are files, blocks of console are commands with what they print.
 func TestPage(t *testing.T) {
-	for _, name := range []string{"hsh.md", "modules.md"} {
+	for _, name := range []string{"hsh.md", "modules.md", "authentication.md"} {
 		t.Run(name, func(t *testing.T) { testPage(t, filepath.Join("..", "..", "docs", name)) })
 	}
 }

@@ -21,7 +21,7 @@ func dmarcLibrary(Options) *value.Library {
 	return library([]*value.Builtin{
 		declare.Function("dmarc(MailMessage or EODMailMessage mail, string ip, string helo, string domain, [array options]) array",
 			"Checks whether a message may use the domain of its author (DMARC). The domain is that of the envelope sender, or empty. "+returns,
-			`echo dmarc(MailMessage::String("Subject: x\r\n\r\n"), "192.0.2.1", "mx.example.com", "example.com")["result"]; // permerror`,
+			`try { echo dmarc(MailMessage::String("From: a@example.com\r\n\r\n"), "192.0.2.1", "mx.example.com", "example.com")["result"]; } catch ($e) { echo "no DNS"; } // no DNS`,
 			func(c *value.Call) (value.Value, error) { return checkOrigin(c, value.None, value.None, value.None) }, options...),
 		declare.Function("dmarc_implementation(MailMessage or EODMailMessage mail, string ip, string helo, string domain, function spf, function dns, function or none dkim_dns, [array options]) array",
 			"Is dmarc with functions in place of spf_query, of dns_query, and of the dns_function of verifyDKIM, which if none is made of the second.",
@@ -46,10 +46,6 @@ func checkOrigin(c *value.Call, spf, dns, keys value.Value) (value.Value, error)
 	if err != nil {
 		return value.None, err
 	}
-	from, err := dmarc.AuthorDomain(index.Root().RawHeader())
-	if err != nil {
-		return declare.Array(c, value.Map("result", value.String("permerror"), "reason", value.String(err.Error())))
-	}
 	n, err := newNames(c, dns)
 	if err != nil {
 		return value.None, err
@@ -70,6 +66,10 @@ func checkOrigin(c *value.Call, spf, dns, keys value.Value) (value.Value, error)
 			return value.None, err
 		}
 		o.dkim.Push(result)
+	}
+	from, err := dmarc.AuthorDomain(index.Root().RawHeader())
+	if err != nil {
+		return declare.Array(c, value.Map("result", value.String("permerror"), "reason", value.String(err.Error()), "spf", o.spf, "dkim", value.FromArray(o.dkim)))
 	}
 	e := dmarc.NewEvaluator(n, dmarc.Options{Walk: o.walk, MaxIdentifiers: max(o.most, 1)})
 	result := e.Evaluate(c.Context(), from, o.identifiers())
