@@ -12,6 +12,7 @@
 //	relay    from the client to the next hop
 //	disk     the room that queued mail takes
 //	backlog  a million queued entries: memory, listing, deleting, restarting
+//	dkim     signatures, made and checked
 //	hsl      ten programs in the script language, PHP and Lua
 package main
 
@@ -49,6 +50,7 @@ var parts = []part{
 	{"relay", (*bench).relay, true},
 	{"disk", (*bench).disk, false},
 	{"backlog", (*bench).backlog, false},
+	{"dkim", (*bench).dkim, false},
 	{"hsl", (*bench).hsl, false},
 }
 
@@ -68,7 +70,7 @@ func run() error {
 	flag.DurationVar(&b.lasting, "lasting", 4*time.Second, "load of one measurement")
 	flag.IntVar(&b.size, "size", 10_000, "bytes of a message")
 	flag.IntVar(&b.entries, "entries", 1_000_000, "entries of the backlog")
-	flag.StringVar(&only, "part", "all", "intake, relay, disk, backlog, hsl or all")
+	flag.StringVar(&only, "part", "all", "intake, relay, disk, backlog, dkim, hsl or all")
 	flag.StringVar(&page, "page", "docs/benchmarks.md", "the page that takes the figures; empty: print only")
 	flag.Parse()
 
