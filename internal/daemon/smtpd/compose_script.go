@@ -39,6 +39,7 @@ type scriptHost struct {
 	users   *telemetry.UserMetrics
 	servers func() []*server.Server
 	quota   quotas
+	live    func() *queue.Queue // nil for who only compiles
 
 	// complain is told what modules do not tell their scripts; nil: nobody is.
 	complain func(error)
@@ -120,6 +121,7 @@ func (s *snapshot) library(source script.Source, names *lookup.Resolver, host *s
 		Web:      web.Options{Source: s.running.sourceAddress},
 		Engine: engine.Options{
 			Sender: names, Metrics: userMetrics{host.users}, Servers: liveServers{host.servers}, Quotas: host.quota,
+			Queue: scriptPolicies{host.live},
 		},
 	})
 }

@@ -87,6 +87,7 @@ func New(o Options) *Daemon {
 		dns:     func() *dns.Resolver { return d.resolver },
 		courier: scriptCourier{d},
 		queue:   scriptQueue{d},
+		live:    func() *queue.Queue { return d.queue },
 		signing: dkim.NewPool(0),
 		users:   new(telemetry.UserMetrics),
 		servers: func() []*server.Server { return d.servers },

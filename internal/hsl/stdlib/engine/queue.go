@@ -111,7 +111,8 @@ func (p *Policy) read(c *value.Call, a *value.Array) error {
 	stop, _ := a.GetString("stop")
 	cluster, _ := a.GetString("cluster")
 	properties, _ := a.GetString("properties")
-	p.Tag, p.Stop, p.Cluster, p.Properties = tag.Text(), stop.Truth(), cluster.Truth(), properties.Array()
+	// Limits are shared over the cluster unless the script says otherwise.
+	p.Tag, p.Stop, p.Cluster, p.Properties = tag.Text(), stop.Truth(), !cluster.IsSet() || cluster.Truth(), properties.Array()
 	return nil
 }
 
