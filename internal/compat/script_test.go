@@ -17,6 +17,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/script"
 	"github.com/posthaste-mta/posthaste/internal/script/extra"
+	"github.com/posthaste-mta/posthaste/internal/script/mail"
 )
 
 // everything has the library declare all that it can; nothing of it is called.
@@ -41,6 +42,8 @@ func book() *reference.Book {
 		today = append(today, t.Builtins...)
 	}
 	b.Chapters = append(b.Chapters, reference.Chapter{Title: "SMTP client", Functions: script.NewClient(nil, nil).Builtins()})
+	messages := value.NewLibrary(nil, mail.New(mail.Options{}).Declarations())
+	b.Chapters = append(b.Chapters, chapter("Messages", "", messages))
 	b.Old = stdlib.Legacy(everything(), today)
 	for _, phase := range script.Phases() {
 		l, _ := script.Library(phase, nil)

@@ -38,7 +38,7 @@ func newFarEnd(t testing.TB, o sink.Options) *farEnd {
 	if o.Hostname == "" {
 		o.Hostname = "far.test"
 	}
-	o.Capture = 1 << 20
+	o.Capture = max(o.Capture, 1<<20)
 	o.OnMessage = f.note
 	var err error
 	f.Sink, err = sink.New(o)

@@ -284,8 +284,6 @@ type list struct{ head entry }
 
 func (l *list) init() { l.head.next, l.head.prev = &l.head, &l.head }
 
-func (l *list) empty() bool { return l.head.next == &l.head }
-
 func (l *list) push(e *entry) { e.linkBefore(&l.head) }
 
 // linkBefore puts e, which is in no list, in front of at.
