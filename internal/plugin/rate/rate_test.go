@@ -81,6 +81,13 @@ func (r *rated) answer(b []byte) []byte {
 	return append(answer, allowed, 1-allowed, 0, 0, 0, 0)
 }
 
+// request returns the type and interval of the last one.
+func (r *rated) request() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last
+}
+
 func start(t *testing.T, startup, running plugin.Settings, path string) *rate.Plugin {
 	t.Helper()
 	p, err := rate.New(startup, path)
@@ -126,16 +133,17 @@ func TestAsk(t *testing.T) {
 					t.Errorf("hit %d: allowed is %v", i, got.Allowed)
 				}
 			}
-			if want := []byte{1, 0, 0, 0, 60}; !bytes.Equal(tt.server.last, want) {
-				t.Errorf("sent was % x", tt.server.last)
+			if got := tt.server.request(); !bytes.Equal(got, []byte{1, 0, 0, 0, 60}) {
+				t.Errorf("sent was % x", got)
 			}
 			r.Count = 0
 			if got := ask(t, tt.plugin, r); got.Count != 2 {
 				t.Errorf("counted are %d", got.Count)
 			}
 			r.Count, r.Local, r.Entry = 1, true, name+" local"
-			if ask(t, tt.plugin, r); tt.server.last[0] != 5 {
-				t.Errorf("sent was type %d", tt.server.last[0])
+			ask(t, tt.plugin, r)
+			if got := tt.server.request(); got[0] != 5 {
+				t.Errorf("sent was type %d", got[0])
 			}
 		})
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/posthaste-mta/posthaste/internal/hsl/resolve"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/handlebars"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/web"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 )
@@ -75,11 +76,14 @@ var libraries = map[string]func(Options) *value.Library{
 	"dovecot":           dovecotLibrary,
 	"env":               envLibrary,
 	"interfaces":        interfacesLibrary,
+	"handlebars":        func(Options) *value.Library { return handlebars.Library() },
 	"http-background":   backgroundLibrary,
 	"http-bulk":         bulkLibrary,
 	"ip-list":           ipListLibrary,
 	"logger":            loggerLibrary,
 	"proxytlv":          proxyTLVLibrary,
+	"mta-sts":           mtaSTSLibrary,
+	"tls-rpt":           tlsRPTLibrary,
 	"rate":              rateLibrary,
 	"sleep-background":  sleepLibrary,
 	"spamassassin":      spamLibrary,

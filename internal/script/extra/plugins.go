@@ -3,9 +3,11 @@ package extra
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"path/filepath"
 	"slices"
 
+	"github.com/posthaste-mta/posthaste/internal/mtasts"
 	"github.com/posthaste-mta/posthaste/internal/plugin"
 	"github.com/posthaste-mta/posthaste/internal/plugin/bulk"
 	"github.com/posthaste-mta/posthaste/internal/plugin/journal"
@@ -25,6 +27,7 @@ type Plugins struct {
 	bulk        *bulk.Plugin
 	rate        *rate.Plugin
 	dlp         *dlpPlugin
+	sts         *mtasts.Cache
 }
 
 // Host is what plug-ins need of the process. The zero value is enough to check
@@ -34,13 +37,16 @@ type Host struct {
 	Run string
 	// Complain is told what goes wrong while nobody asks; nil: nobody is.
 	Complain func(error)
+	// STS fetches policies of MTA-STS; nil takes a client that trusts the authorities
+	// of the system.
+	STS *http.Client
 }
 
 // NewPlugins makes the plug-ins from their startup settings, by id, and opens
 // nothing. Those that nobody lists are there as well, without settings. unknown
 // are the ids of settings that no plug-in has.
 func NewPlugins(startup map[string]plugin.Settings, h Host) (p *Plugins, unknown []string, err error) {
-	p = &Plugins{}
+	p = &Plugins{sts: mtasts.NewCache(h.STS)}
 	for _, make := range []func(map[string]plugin.Settings) error{
 		member(p, "logger", &p.logger, journal.New),
 		member(p, "suppression-list", &p.suppression, func(s plugin.Settings) (*list.Suppression, error) {
