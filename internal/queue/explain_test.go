@@ -64,6 +64,7 @@ func TestExplain(t *testing.T) {
 		held.Hold = true
 		later := time.Now()
 		waits := w.add(recipient(1, "c@slow.example"))
+		synctest.Wait()
 		behind := w.add(recipient(1, "d@slow.example"))
 		w.add(recipient(1, "quick@rated.example"))
 		w.add(recipient(1, "quick@shy.example"))

@@ -184,7 +184,8 @@ func (w *world) start() {
 
 func (w *world) stop() {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	// Longer than any attempt of these tests; the time is not real.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
 	if err := w.queue.Stop(ctx); err != nil {
 		w.t.Errorf("stop: %v", err)
