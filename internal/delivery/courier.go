@@ -264,6 +264,7 @@ func (c *Courier) connect(ctx context.Context, a *Attempt, r route, noTLS *TLSIn
 	}
 	cl := newClient(c, conn, r)
 	cl.info.Proxy = proxy
+	cl.info.TLS.Unvalidated = r.TLS.Mode.dane()
 	if noTLS != nil {
 		cl.info.TLS.Error, cl.info.TLS.Report = noTLS.Error, noTLS.Report
 	}

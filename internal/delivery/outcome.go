@@ -167,6 +167,9 @@ type TLSInfo struct {
 	// Report is the result type of RFC 8460 §4.3 for what went wrong with TLS,
 	// such as "starttls-not-supported"; empty: nothing did, or it was not wanted.
 	Report string
+	// Unvalidated: the policy is one with DANE, and whether the host publishes TLSA
+	// records is not known.
+	Unvalidated bool
 	// Certificates are what the host has shown, its own first. They are not to be
 	// changed.
 	Certificates []*x509.Certificate

@@ -102,6 +102,7 @@ func (c *client) startTLS(a *Attempt) *Outcome {
 	c.ext = nil
 	state := conn.ConnectionState()
 	c.info.TLS = describeTLS(state)
+	c.info.TLS.Unvalidated = c.TLS.Mode.dane()
 	c.info.TLS.Verified = verify
 	c.info.TLS.Certificates = state.PeerCertificates
 	c.info.TLS.trust = sync.OnceValue(func() error { return c.verify(state, c.namesWanted(true)) })

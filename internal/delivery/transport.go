@@ -118,6 +118,11 @@ func ParseTLSMode(s string) (TLSMode, error) {
 	return 0, fmt.Errorf("delivery: unknown TLS mode %q", s)
 }
 
+// dane reports whether the mode asks for TLSA records.
+func (m TLSMode) dane() bool {
+	return m == TLSDANE || m == TLSDANERequire || m == TLSDANEFallbackRequireVerify
+}
+
 // required reports whether a message must not leave in clear text.
 func (m TLSMode) required() bool {
 	switch m {

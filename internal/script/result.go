@@ -82,11 +82,15 @@ func wayValue(c *delivery.Connection) value.Value {
 }
 
 func peerTLS(t *delivery.TLSInfo) value.Value {
+	tlsa := value.Undefined
+	if t.Unvalidated {
+		tlsa = record("error", record("temporary", value.True))
+	}
 	if !t.Started {
-		return record("started", value.False, "tlsrpt", optional(t.Report))
+		return record("started", value.False, "tlsrpt", optional(t.Report), "tlsa", tlsa)
 	}
 	return record("started", value.True, "protocol", value.String(t.Protocol), "cipher", value.String(t.Cipher),
-		"keysize", number(t.KeySize), "peercert", peerCertificate(t), "tlsrpt", optional(t.Report))
+		"keysize", number(t.KeySize), "peercert", peerCertificate(t), "tlsrpt", optional(t.Report), "tlsa", tlsa)
 }
 
 // peerCertificate is what a host has shown, and what is wrong with it.

@@ -56,6 +56,11 @@ func (r *Running) sources(s SourceIP) ([]delivery.Source, error) {
 	return out, nil
 }
 
+// outboundWarnings are about ways out that will not do what they seem to.
+func (r *Running) outboundWarnings() config.Warnings {
+	return append(r.absentSources(hasAddress), r.unvalidatedModes()...)
+}
+
 // absentSources warns of source addresses that transports bind and this host
 // does not have now. Attempts from them fail until it has.
 func (r *Running) absentSources(has func(netip.Addr) bool) config.Warnings {

@@ -131,7 +131,7 @@ func Check(path string, files config.LoadOptions) ([]string, error) {
 	if err != nil {
 		return warnings.Lines(), err
 	}
-	warnings = append(warnings, running.absentSources(hasAddress)...)
+	warnings = append(warnings, running.outboundWarnings()...)
 	host := new(scriptHost)
 	host.plugins, more, err = startup.newPlugins(nil)
 	warnings = append(warnings, more...)
@@ -188,7 +188,7 @@ func (d *Daemon) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	d.warn(append(warnings, running.absentSources(hasAddress)...))
+	d.warn(append(warnings, running.outboundWarnings()...))
 	d.scripts.pools = newScriptPools(d.startup, &d.registry)
 	next, err := compose(d.startup, running, d.keys, d.scripts)
 	if err != nil {
@@ -251,7 +251,7 @@ func (d *Daemon) reload() (config.Warnings, error) {
 		return warnings, err
 	}
 	d.adoptLocked(next)
-	warnings = append(warnings, running.absentSources(hasAddress)...)
+	warnings = append(warnings, running.outboundWarnings()...)
 	d.warn(warnings)
 	d.log.Log(context.Background(), daemon.LevelNotice, "Reloaded "+d.startup.Environment.AppConf)
 	return warnings, nil
