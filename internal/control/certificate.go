@@ -92,49 +92,51 @@ func (s *certificateService) Retry(ctx context.Context, r *connect.Request[pb.Ce
 		return invalid("a domain is wanted")
 	}
 	note(ctx, func(c *Call) { c.Sensitive, c.Affected = true, len(names) })
-	waiting := make([]<-chan acme.Result, len(names))
+	begun := make([]begunRetry, len(names))
 	for i, name := range names {
-		done, err := s.certificates.Retry(name, r.Msg.Force)
-		if err == nil && r.Msg.Wait {
-			waiting[i] = done
-			continue
+		begun[i].name = name
+		begun[i].done, begun[i].err = s.certificates.Retry(name, r.Msg.Force)
+	}
+	for _, b := range begun {
+		if b.err == nil && !r.Msg.Wait {
+			b.done = nil
 		}
-		if err := stream.Send(refusal(name, err)); err != nil {
+		result, err := b.result(ctx)
+		if err != nil {
+			return err
+		}
+		if err := stream.Send(result); err != nil {
 			return err
 		}
 	}
-	return sendResults(ctx, waiting, stream)
+	return nil
 }
 
-// refusal says why a name is not tried; nothing when it is.
-func refusal(name string, err error) *pb.CertificateRetryResponse {
-	out := &pb.CertificateRetryResponse{Domain: utf8Text(name)}
-	if err != nil {
-		var early *acme.NotDueError
-		out.Error, out.NotDue = utf8Text(err.Error()), errors.As(err, &early)
-	}
-	return out
+// begunRetry is a name that is being tried, or why it is not.
+type begunRetry struct {
+	name string
+	done <-chan acme.Result // nil: not to be waited for
+	err  error
 }
 
-func sendResults(ctx context.Context, waiting []<-chan acme.Result, stream *connect.ServerStream[pb.CertificateRetryResponse]) error {
-	for _, done := range waiting {
-		if done == nil {
-			continue
-		}
+// result waits for the end of the attempt.
+func (b *begunRetry) result(ctx context.Context) (*pb.CertificateRetryResponse, error) {
+	out := &pb.CertificateRetryResponse{Domain: utf8Text(b.name)}
+	var early *acme.NotDueError
+	switch {
+	case b.err != nil:
+		out.Error, out.NotDue = utf8Text(b.err.Error()), errors.As(b.err, &early)
+	case b.done != nil:
 		select {
-		case r := <-done:
-			out := &pb.CertificateRetryResponse{Domain: r.Name, NotAfter: unixMicro(r.NotAfter)}
-			if r.Failure != nil {
+		case r := <-b.done:
+			if out.NotAfter = unixMicro(r.NotAfter); r.Failure != nil {
 				out.Error = utf8Text(r.Failure.Message)
 			}
-			if err := stream.Send(out); err != nil {
-				return err
-			}
 		case <-ctx.Done():
-			return answer(context.Cause(ctx), connect.CodeCanceled)
+			return nil, answer(context.Cause(ctx), connect.CodeCanceled)
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // SelfCheck implements pb.CertificateService.

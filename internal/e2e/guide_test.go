@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/posthaste-mta/posthaste/internal/testenv/acmeca"
 )
 
 // TestOperatorGuide follows docs/operating.md.
@@ -23,17 +25,30 @@ func TestScriptedRelay(t *testing.T) {
 	followPage(t, "scripted-relay.md", 5)
 }
 
+// TestCertificateGuide follows docs/certificates.md with an authority of its own.
+// It is not parallel: that is set up by variables of the environment.
+func TestCertificateGuide(t *testing.T) {
+	challenges := freeAddress(t)
+	ca := acmeca.New(t, acmeca.Options{HTTPPort: portOf(challenges), TLSPort: 1})
+	ca.DNS.Miss("typo.example.net", true)
+	roots := filepath.Join(t.TempDir(), "roots.pem")
+	must(t, os.WriteFile(roots, ca.RootsPEM, 0o644))
+	followPage(t, "certificates.md", 8,
+		"CHALLENGES="+fmt.Sprint(portOf(challenges)), "DIRECTORY="+ca.Directory, "ROOTS="+roots, "DNS="+ca.DNS.Addr.String())
+}
+
 // followPage runs the examples of a page under docs as one session in an empty
 // folder, and compares what is printed with what the page says. "…" stands for
 // any text, a line of it for any lines. A block that names a file, as in
 // "```hsl src/x.hsl", is written to that file.
-func followPage(t *testing.T, name string, least int) {
+// Further variables stand for what a page takes from outside.
+func followPage(t *testing.T, name string, least int, variables ...string) {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join("../../docs", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := newReader(t)
+	g := newReader(t, variables...)
 	steps := stepsOf(string(page))
 	if len(steps) < least {
 		t.Fatalf("only %d steps found: the page has another form", len(steps))
@@ -78,13 +93,14 @@ func stepsOf(page string) (steps []step) {
 
 // reader follows the page.
 type reader struct {
-	t   *testing.T
-	dir string
-	env []string
+	t         *testing.T
+	dir       string
+	env       []string
+	variables []string // that files may hold, NAME=VALUE
 }
 
-func newReader(t *testing.T) *reader {
-	r := &reader{t: t, dir: t.TempDir()}
+func newReader(t *testing.T, variables ...string) *reader {
+	r := &reader{t: t, dir: t.TempDir(), variables: variables}
 	bin := filepath.Join(r.dir, ".bin")
 	if err := os.Mkdir(bin, 0o755); err != nil {
 		t.Fatal(err)
@@ -98,8 +114,9 @@ func newReader(t *testing.T) *reader {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.env = append(r.env, name+"="+port)
+		r.variables = append(r.variables, name+"="+port)
 	}
+	r.env = append(r.env, r.variables...)
 	return r
 }
 
@@ -139,7 +156,7 @@ func (r *reader) follow(s step) {
 // variable fills in the ports that files of the page name as they would be on a
 // real host: $SMTP and the like. Everything else with a dollar stays.
 func (r *reader) variable(name string) string {
-	for _, v := range r.env[len(r.env)-len(readerPorts):] {
+	for _, v := range r.variables {
 		if port, ok := strings.CutPrefix(v, name+"="); ok {
 			return port
 		}

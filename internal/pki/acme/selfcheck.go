@@ -59,15 +59,14 @@ const (
 // CAA records allow the authority. Challenges by DNS need no connection.
 func (c *checker) check(ctx context.Context, name, challenge string, ours []string) *Problem {
 	var targets []string
-	switch {
-	case challenge != HTTP01 && challenge != TLSALPN01:
-	case c.Connect != "":
-		targets = []string{c.Connect}
-	default:
+	if challenge == HTTP01 || challenge == TLSALPN01 {
 		var p *Problem
 		if targets, p = c.resolve(ctx, name); p != nil {
 			return p
 		}
+	}
+	if c.Connect != "" {
+		targets = []string{c.Connect}
 	}
 	if p := c.checkCAA(ctx, name, ours); p != nil || challenge != HTTP01 {
 		return p
