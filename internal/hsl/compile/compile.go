@@ -107,6 +107,7 @@ type Code struct {
 	Data     []*value.Data    // sources of Fresh
 	Barriers []Barrier
 	Marks    []*Mark // targets of Visit
+	Points   []Point // targets of Break
 
 	Registers int // of variables, including number 0
 	Window    int // all registers that are used
@@ -203,6 +204,9 @@ type Barrier struct {
 	Index    int
 	ReadOnly bool
 }
+
+// Point is a break point, by the two words of its prefix.
+type Point struct{ Debugger, Name string }
 
 // Path is a target of assignments below a variable or value.
 type Path struct {

@@ -133,6 +133,7 @@ const (
 	BarrierEnter // a w      enter the barrier R[a], whose variable is w
 	BarrierLeave //          leave the innermost barrier
 	Visit        // w        count a visit of mark w
+	Break        // w        stop at break point w if somebody debugs
 
 	opCount
 )
@@ -162,7 +163,7 @@ var wide = [opCount]bool{
 	Jump: true, JBool: true, JSet: true, JDef: true, JEq: true, JId: true, JLt: true, JLe: true, JEqK: true, JIdK: true,
 	JLtK: true, JLeK: true, JGtK: true, JGeK: true, IncJLt: true, IncJLtK: true, Prop: true, PropThis: true, StoreThis: true, StorePath: true, OpPath: true,
 	IncPath: true, IssetPath: true, UnsetPath: true, LoadPath: true, Item: true, Rest: true, CallScript: true,
-	CallGo: true, CallMethod: true, New: true, Cached: true, ForNext: true, Fail: true, Import: true, BarrierEnter: true, Visit: true,
+	CallGo: true, CallMethod: true, New: true, Cached: true, ForNext: true, Fail: true, Import: true, BarrierEnter: true, Visit: true, Break: true,
 }
 
 var opNames = [opCount]string{
@@ -174,7 +175,7 @@ var opNames = [opCount]string{
 	"prop", "propthis", "storethis", "newarray", "newkeyed", "setindex", "setindexk", "push", "spread", "spreadargs", "storepath", "oppath", "incpath",
 	"issetpath", "unsetpath", "loadpath", "item", "element", "rest", "call", "callscript", "callgo", "callmethod",
 	"new", "callspread", "cached", "return", "returnnone", "yield", "yieldnext", "foriter", "fornext", "forend", "echo",
-	"throw", "fail", "matchfail", "import", "barrierenter", "barrierleave", "visit",
+	"throw", "fail", "matchfail", "import", "barrierenter", "barrierleave", "visit", "break",
 }
 
 // Wide reports whether a word follows the instruction.

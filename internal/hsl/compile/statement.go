@@ -52,6 +52,8 @@ func (a *assembler) statement(s syntax.Stmt) {
 	case *syntax.TryStmt:
 		a.tryStmt(s)
 	case *syntax.DebugStmt:
+		a.code.Points = append(a.code.Points, Point{s.Debug, s.Breakpoint})
+		a.emitWide(Break, 0, 0, 0, len(a.code.Points)-1)
 		a.statements([]syntax.Stmt{s.Body})
 	}
 }

@@ -52,6 +52,14 @@ type Setup struct {
 	// Method, if given, is asked before a method of an object of Go is called,
 	// and may answer in its place. It is for tests of scripts.
 	Method func(c *Call) (v Value, answered bool, err error)
+	// Debug is called at break points; nil passes over them.
+	Debug func(ctx context.Context, s *Stop)
+}
+
+// Break calls Debug, while another thread may run.
+func (t *Thread) Break(s *Stop) error {
+	t.Debug(t.Context(), s)
+	return t.Resume()
 }
 
 // Thread is one execution of one script. It is not safe for concurrent use; a

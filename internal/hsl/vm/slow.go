@@ -158,6 +158,8 @@ func (m *Machine) slow(f *frame, w uint32) error {
 		return m.barrier(f, w, f.code.Barriers[x])
 	case compile.BarrierLeave:
 		return m.leaveBarrier()
+	case compile.Break:
+		return m.stopAt(f, f.code.Points[x])
 	case compile.Visit:
 		f.code.Marks[x].Count.Add(1)
 		return nil

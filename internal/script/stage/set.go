@@ -1,0 +1,125 @@
+package stage
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Set holds the stages that run, and the last few that have ended. The zero Set
+// has none. It is safe for concurrent use.
+type Set struct {
+	live atomic.Pointer[[]*Stage] // in the order of their beginning; nil: none
+
+	mu   sync.Mutex // of changes
+	past []*Stage   // newest last
+}
+
+// Bounds of a Set.
+const (
+	maxStages = 32
+	maxPast   = 8
+)
+
+var idForm = regexp.MustCompile(`^[A-Za-z0-9._:@-]{1,64}$`)
+
+// Start puts a stage in force. The error says what is wrong with the options.
+func (s *Set) Start(o Options) (*Stage, error) {
+	if !idForm.MatchString(o.ID) {
+		return nil, fmt.Errorf("stage: %q is no id: want 1 to 64 letters, digits, or any of . _ : @ -", o.ID)
+	}
+	if o.Probability < 0 || o.Probability > 1 || o.ErrorRate < 0 || o.ErrorRate > 1 {
+		return nil, fmt.Errorf("stage: probability and error rate are between 0 and 1, got %g and %g", o.Probability, o.ErrorRate)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	live := s.Live()
+	if len(live) >= maxStages {
+		return nil, fmt.Errorf("stage: %d stages run already, and no more may", maxStages)
+	}
+	if slices.ContainsFunc(live, func(t *Stage) bool { return t.ID == o.ID }) {
+		return nil, fmt.Errorf("stage: %q runs already: cancel it first, or choose another id", o.ID)
+	}
+	stage := &Stage{Options: o, began: time.Now(), done: make(chan struct{})}
+	ended := o.Ended
+	stage.Ended = func(t *Stage, reason error) {
+		s.remove(t)
+		if ended != nil {
+			ended(t, reason)
+		}
+	}
+	if o.Time > 0 {
+		stage.timer = time.AfterFunc(o.Time, func() { stage.end(ErrTime) })
+	}
+	next := append(slices.Clone(live), stage)
+	s.live.Store(&next)
+	return stage, nil
+}
+
+func (s *Set) remove(t *Stage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := slices.DeleteFunc(slices.Clone(s.Live()), func(o *Stage) bool { return o == t })
+	if s.live.Store(&left); len(left) == 0 {
+		s.live.Store(nil)
+	}
+	s.past = append(s.past, t)
+	if over := len(s.past) - maxPast; over > 0 {
+		s.past = slices.Delete(s.past, 0, over)
+	}
+}
+
+// Live returns the stages that run. The caller does not change the slice.
+func (s *Set) Live() []*Stage {
+	if live := s.live.Load(); live != nil {
+		return *live
+	}
+	return nil
+}
+
+// Past returns stages that have ended, the newest last.
+func (s *Set) Past() []*Stage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.past)
+}
+
+// Find returns the stage of that id that runs, or nil.
+func (s *Set) Find(id string) *Stage {
+	for _, t := range s.Live() {
+		if t.ID == id {
+			return t
+		}
+	}
+	return nil
+}
+
+// Choose returns the stage that takes a new connection, or nil. Who gets one
+// says when the connection is over, with Left.
+func (s *Set) Choose(server string, client netip.Addr) *Stage {
+	for _, t := range s.Live() {
+		if t.Alive() && t.takes(server, client) {
+			return t
+		}
+	}
+	return nil
+}
+
+// Cancel ends the stage of that id, or all when it is empty, and returns the ids
+// of those that it ended.
+func (s *Set) Cancel(id string, reason error) (ids []string) {
+	for _, t := range s.Live() {
+		if id == "" || t.ID == id {
+			t.end(reason)
+			ids = append(ids, t.ID)
+		}
+	}
+	return ids
+}
+
+// End ends this stage, and not one of the same id that came after it.
+func (s *Stage) End(reason error) { s.end(reason) }
