@@ -46,6 +46,7 @@ type Parts struct {
 	Plugins  Plugins
 
 	Certificates Certificates
+	Livestage    Livestage
 }
 
 // Plugins are parts with commands of their own.

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -42,37 +43,40 @@ type frameServer struct {
 
 // serve answers requests until the client goes away, and closes c.
 func (s *frameServer) serve(ctx context.Context, c *conn) {
+	f := &frameConn{conn: c, in: bufio.NewReader(c)}
+	f.ctx, f.cancel = context.WithCancel(ctx)
+	defer f.end()
 	defer c.Close()
-	ctx = context.WithValue(ctx, peerKey{}, c.peer)
+	ctx = context.WithValue(context.WithValue(f.ctx, peerKey{}, c.peer), frameConnKey{}, f)
 	stop := context.AfterFunc(s.draining, func() { _ = c.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	var version [2]byte
-	if _, err := io.ReadFull(c, version[:]); err != nil {
+	if _, err := io.ReadFull(f.in, version[:]); err != nil {
 		return
 	}
-	for s.draining.Err() == nil && s.one(ctx, c) == nil {
+	for s.draining.Err() == nil && s.one(ctx, f) == nil {
 	}
 }
 
 // one answers one request. An error ends the connection.
-func (s *frameServer) one(ctx context.Context, c *conn) error {
-	if err := c.SetReadDeadline(time.Now().Add(idleTimeout)); err != nil {
+func (s *frameServer) one(ctx context.Context, c *frameConn) error {
+	if err := c.SetReadDeadline(c.patience()); err != nil {
 		return err
 	}
 	var letter [1]byte
-	if _, err := io.ReadFull(c, letter[:]); err != nil {
+	if _, err := io.ReadFull(c.in, letter[:]); err != nil {
 		return err
 	}
 	command, known := frameCommands[letter[0]]
 	if !known {
 		// Whether a length follows is not known, so the connection ends.
 		err := fmt.Errorf("unknown command %q", letter[0])
-		return errors.Join(writeFrame(c, 'E', []byte(err.Error())), err)
+		return errors.Join(c.write('E', []byte(err.Error())), err)
 	}
 	var body []byte
 	if command.takes {
 		var err error
-		if body, err = readFrameBody(c); err != nil {
+		if body, err = readFrameBody(c.in, command.most()); err != nil {
 			return err
 		}
 	}
@@ -80,9 +84,9 @@ func (s *frameServer) one(ctx context.Context, c *conn) error {
 	defer s.ready()
 	answer, err := s.call(ctx, command, body)
 	if err != nil {
-		return writeFrame(c, 'E', []byte(plainText(err)))
+		return c.write('E', []byte(plainText(err)))
 	}
-	return writeFrame(c, '+', answer)
+	return c.write('+', answer)
 }
 
 func (s *frameServer) call(ctx context.Context, command frameCommand, body []byte) ([]byte, error) {
@@ -130,13 +134,13 @@ func (s *frameServer) wait(ctx context.Context) error {
 	}
 }
 
-func readFrameBody(r io.Reader) ([]byte, error) {
+func readFrameBody(r io.Reader, most int) ([]byte, error) {
 	var length [8]byte
 	if _, err := io.ReadFull(r, length[:]); err != nil {
 		return nil, err
 	}
 	n := binary.LittleEndian.Uint64(length[:])
-	if n > maxRequest {
+	if n > uint64(most) {
 		return nil, fmt.Errorf("a request of %d bytes", n)
 	}
 	body := make([]byte, n)

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
@@ -17,6 +18,14 @@ type frameCommand struct {
 	run    func(context.Context, *services, []byte) (proto.Message, error)
 }
 
+// most bounds a message of the command.
+func (c frameCommand) most() int {
+	if strings.HasPrefix(c.method, ".Livestage") {
+		return maxConfig
+	}
+	return maxRequest
+}
+
 // frameCommands are the letters of spec operations.md 5 that have a meaning
 // here.
 var frameCommands = map[byte]frameCommand{
@@ -29,6 +38,12 @@ var frameCommands = map[byte]frameCommand{
 		}
 		return unary(ctx, s.config.Reload, &pb.ConfigReloadRequest{})
 	}},
+	'a': {".LivestageService/Start", true, frameStart},
+	'b': {".LivestageService/Status", false, frameStatus},
+	'c': {".LivestageService/Cancel", false, frameCancel},
+	'd': {".LivestageService/Break", true, frameBreak},
+	'e': {".LivestageService/Wait", false, frameWait},
+	'f': {".LivestageService/Continue", false, frameContinue},
 	'g': {".HSLService/CacheList", false, func(ctx context.Context, s *services, _ []byte) (proto.Message, error) {
 		if s.hsl == nil {
 			return nil, errNoPart

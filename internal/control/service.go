@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -16,6 +17,9 @@ import (
 
 // maxRequest bounds one message of a client; an archive comes in many.
 const maxRequest = 1 << 20
+
+// maxConfig bounds the configuration of a stage.
+const maxConfig = 256 << 20
 
 // services are those that the parts allow.
 type services struct {
@@ -30,6 +34,7 @@ type services struct {
 	hsl      *hslService
 
 	certificates *certificateService
+	live         *livestageService
 }
 
 func newServices(p *Parts) *services {
@@ -53,6 +58,9 @@ func newServices(p *Parts) *services {
 	if p.Plugins != nil {
 		s.plugin = &pluginService{p.Plugins}
 	}
+	if p.Livestage != nil {
+		s.live = &livestageService{p.Livestage}
+	}
 	if p.Scripts != nil {
 		s.hsl = &hslService{p.Scripts}
 	}
@@ -73,6 +81,9 @@ func (s *services) mux(a *audit) *http.ServeMux {
 	}
 	if s.resolver != nil {
 		mux.Handle(pb.NewResolverServiceHandler(s.resolver, options...))
+	}
+	if s.live != nil {
+		mux.Handle(pb.NewLivestageServiceHandler(s.live, append(slices.Clone(options), connect.WithReadMaxBytes(maxConfig))...))
 	}
 	if s.hsl != nil {
 		mux.Handle(pb.NewHSLServiceHandler(s.hsl, options...))

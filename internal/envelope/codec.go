@@ -110,7 +110,8 @@ func (m *Message) appendHead(b []byte) []byte {
 	b = client.append(b)
 	b = appendString(b, m.ServerID)
 	b = appendString(b, m.Subject)
-	return appendString(b, m.EnvID)
+	b = appendString(b, m.EnvID)
+	return appendString(b, m.Stage)
 }
 
 func (c *Client) append(b []byte) []byte {

@@ -286,7 +286,7 @@ func TestSectionsOfOtherLengths(t *testing.T) {
 		t.Error(diff)
 	}
 	if err := Decode(record(head[:len(head)-1], recipient), &got); err != nil {
-		t.Fatal(err) // without EnvID
+		t.Fatal(err) // without Stage
 	}
 	if diff := cmp.Diff(m, &got, same); diff != "" {
 		t.Error(diff)

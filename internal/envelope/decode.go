@@ -162,6 +162,7 @@ func (r *reader) head(m *Message) {
 	m.ServerID = r.shared()
 	m.Subject = r.string()
 	m.EnvID = r.string()
+	m.Stage = r.shared()
 }
 
 func (r *reader) client(c *Client) {

@@ -29,6 +29,7 @@ type Message struct {
 	RequireTLS bool // MAIL said REQUIRETLS (RFC 8689)
 	Ret        Ret
 	EnvID      string // RFC 3461 §4.4, xtext decoded
+	Stage      string // key of the live stage that took the message; mostly empty
 	Subject    string // decoded, at most 256 bytes (message.Summary); for listings
 	Size       int64  // of the stored bytes
 	Recipients []Recipient

@@ -51,6 +51,7 @@ type origin struct {
 	ip       netip.Addr
 	helo     string
 	username string
+	stage    string
 }
 
 type messageFlags uint8
@@ -127,7 +128,7 @@ type recovered struct {
 func newMessage(h spool.Handle, m *envelope.Message, past *recovered) *message {
 	in := &message{
 		id: m.ID, handle: h, received: unixMilli(m.Received), size: m.Size,
-		origin:   unique.Make(origin{m.ServerID, m.Client.IP, m.Client.Helo, m.Client.Username}),
+		origin:   unique.Make(origin{m.ServerID, m.Client.IP, m.Client.Helo, m.Client.Username, m.Stage}),
 		priority: min(m.Priority, 1),
 		flags:    flagsOf(m),
 	}

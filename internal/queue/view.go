@@ -23,6 +23,7 @@ type View struct {
 	ClientIP  netip.Addr
 	Helo      string
 	Username  string
+	Stage     string // key of the live stage that took the message
 	Sender    address.Address
 	Recipient address.Address
 	Transport string
@@ -59,7 +60,7 @@ func (e *entry) view(v *View) {
 	m, o, c := e.msg, e.msg.origin.Value(), e.class.Value()
 	*v = View{
 		ID: m.id, Number: e.number, State: e.state, Received: time.UnixMilli(m.received),
-		ServerID: o.server, ClientIP: o.ip, Helo: o.helo, Username: o.username,
+		ServerID: o.server, ClientIP: o.ip, Helo: o.helo, Username: o.username, Stage: o.stage,
 		Sender: e.sender(), Recipient: e.recipient(),
 		Transport: c.transport, Job: c.job, Tenant: c.tenant,
 		Priority: e.priority, Size: m.size, Retry: e.retry, Reason: e.reason,

@@ -58,7 +58,10 @@ type Options struct {
 	Process  *value.Process  // shared memory and cache; survives reloads
 	Limits   value.Limits
 	Queue    QueueRuns
-	Events   Events
+	// Debug is called at break points, and with the point ExceptionPoint when an
+	// exception has ended a script. Nil: break points are passed over.
+	Debug  func(ctx context.Context, phase, transaction string, s *value.Stop)
+	Events Events
 }
 
 // Events are facts that leave the engine. Nil fields are not called.
@@ -72,6 +75,8 @@ type Events struct {
 	// Logged is called for each message that a script writes to the system log,
 	// with its severity of syslog, 0 emergency to 7 debug.
 	Logged func(severity int, message string)
+	// Ran is called for each script that has ended, unless it was cancelled.
+	Ran func(failed bool)
 	// Echoed is called for each text that a script echoes.
 	Echoed func(phase, id, transaction, text string)
 }
@@ -185,9 +190,22 @@ func (e *Engine) run(ctx context.Context, p *Program, x *execution) error {
 	}
 	result, err := p.Run(ctx, e.execution(p, x, turn))
 	if err == nil && result.Exit != nil {
-		return result.Exit
+		err = result.Exit
 	}
+	e.ran(err)
 	return err
+}
+
+// ran reports the end of a script.
+func (e *Engine) ran(err error) {
+	if e.options.Events.Ran == nil {
+		return
+	}
+	var exit *value.Exit
+	var cancelled *value.Cancelled
+	if !errors.As(err, &cancelled) {
+		e.options.Events.Ran(err != nil && !errors.As(err, &exit))
+	}
 }
 
 // execution makes what the program begins with. Variables that the script does
@@ -198,6 +216,9 @@ func (e *Engine) execution(p *Program, x *execution, turn value.Turn) hsl.Execut
 		Echo: func(text string) { e.echoed(p, x.transaction, text) },
 	}}
 	exec.Limits.Time = x.runs.time
+	if debug := e.options.Debug; debug != nil {
+		exec.Debug = func(ctx context.Context, s *value.Stop) { debug(ctx, p.Phase, x.transaction, s) }
+	}
 	for _, name := range predeclared {
 		if !p.Uses(name) {
 			continue
@@ -234,9 +255,28 @@ func (e *Engine) failed(p *Program, r *runs, transaction string, err error) {
 		return
 	}
 	r.metrics.Errors.Inc()
+	if e.options.Debug != nil {
+		e.options.Debug(context.Background(), p.Phase, transaction, thrownStop(err))
+	}
 	if e.options.Events.Failed != nil {
 		e.options.Events.Failed(p.Phase, p.ID, transaction, describe(err))
 	}
+}
+
+// ExceptionPoint is the name of the break point, and of the variable there, that
+// stands for the end of a script by an exception (spec hsl-language.md 12).
+const ExceptionPoint = "__throw"
+
+// thrownStop is what a debugger is told of the end of a script.
+func thrownStop(err error) *value.Stop {
+	s := &value.Stop{Point: ExceptionPoint}
+	var failure *hsl.Error
+	message := err.Error()
+	if errors.As(err, &failure) {
+		s.Stack, message = failure.Stack, failure.Message
+	}
+	s.Variables = []value.Named{{Name: ExceptionPoint, Value: record("uncaught", value.True, "message", value.String(message))}}
+	return s
 }
 
 // describe says on one line what went wrong, and where the script was.

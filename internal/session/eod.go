@@ -107,6 +107,7 @@ func (s *Session) envelope(m *Mail) *envelope.Message {
 		RequireTLS: s.t.RequireTLS,
 		Ret:        s.t.Ret,
 		EnvID:      s.t.EnvID,
+		Stage:      s.settings.Stage,
 		Subject:    m.Summary.Subject,
 		Size:       m.Size(),
 		Recipients: m.queued,

@@ -18,6 +18,7 @@ type Settings struct {
 	LMTP      bool   // speak LMTP (RFC 2033)
 	Priority  uint8  // of connections, and of messages that come by them
 	Verbose   bool   // call Events.Line
+	Stage     string // key of the live stage that these are of; empty: none
 
 	// TLS returns the configuration for the next handshake, nil while there is
 	// none. A nil function means that TLS is not offered.

@@ -312,10 +312,9 @@ type ConfigGreenStage struct {
 	Errorrate       float64                `protobuf:"fixed64,8,opt,name=errorrate,proto3" json:"errorrate,omitempty"`
 	Connectionbound bool                   `protobuf:"varint,9,opt,name=connectionbound,proto3" json:"connectionbound,omitempty"`
 	// Why it has ended; empty: it runs.
-	Ended       string           `protobuf:"bytes,10,opt,name=ended,proto3" json:"ended,omitempty"`
-	Breakpoints []*HSLBreakPoint `protobuf:"bytes,11,rep,name=breakpoints,proto3" json:"breakpoints,omitempty"`
+	Ended string `protobuf:"bytes,10,opt,name=ended,proto3" json:"ended,omitempty"`
 	// Scripts that are held at break points now.
-	Held          uint64 `protobuf:"varint,12,opt,name=held,proto3" json:"held,omitempty"`
+	Held          uint64 `protobuf:"varint,11,opt,name=held,proto3" json:"held,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -418,13 +417,6 @@ func (x *ConfigGreenStage) GetEnded() string {
 		return x.Ended
 	}
 	return ""
-}
-
-func (x *ConfigGreenStage) GetBreakpoints() []*HSLBreakPoint {
-	if x != nil {
-		return x.Breakpoints
-	}
-	return nil
 }
 
 func (x *ConfigGreenStage) GetHeld() uint64 {
@@ -1120,7 +1112,7 @@ const file_livestage_proto_rawDesc = "" +
 	"\f_probability\"\x1a\n" +
 	"\x18ConfigGreenStatusRequest\"[\n" +
 	"\x19ConfigGreenStatusResponse\x12>\n" +
-	"\x06stages\x18\x01 \x03(\v2&.posthaste.control.v1.ConfigGreenStageR\x06stages\"\xa4\x03\n" +
+	"\x06stages\x18\x01 \x03(\v2&.posthaste.control.v1.ConfigGreenStageR\x06stages\"\xdd\x02\n" +
 	"\x10ConfigGreenStage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vconnections\x18\x02 \x01(\x04R\vconnections\x12\x12\n" +
@@ -1134,9 +1126,8 @@ const file_livestage_proto_rawDesc = "" +
 	"\terrorrate\x18\b \x01(\x01R\terrorrate\x12(\n" +
 	"\x0fconnectionbound\x18\t \x01(\bR\x0fconnectionbound\x12\x14\n" +
 	"\x05ended\x18\n" +
-	" \x01(\tR\x05ended\x12E\n" +
-	"\vbreakpoints\x18\v \x03(\v2#.posthaste.control.v1.HSLBreakPointR\vbreakpoints\x12\x12\n" +
-	"\x04held\x18\f \x01(\x04R\x04held\"*\n" +
+	" \x01(\tR\x05ended\x12\x12\n" +
+	"\x04held\x18\v \x01(\x04R\x04held\"*\n" +
 	"\x18ConfigGreenCancelRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"-\n" +
 	"\x19ConfigGreenCancelResponse\x12\x10\n" +
@@ -1226,29 +1217,28 @@ var file_livestage_proto_depIdxs = []int32{
 	9,  // 1: posthaste.control.v1.ConfigGreenDeployRequest.breakpoints:type_name -> posthaste.control.v1.HSLBreakPoint
 	4,  // 2: posthaste.control.v1.ConfigGreenStatusResponse.stages:type_name -> posthaste.control.v1.ConfigGreenStage
 	1,  // 3: posthaste.control.v1.ConfigGreenStage.conditions:type_name -> posthaste.control.v1.ConfigGreenConditions
-	9,  // 4: posthaste.control.v1.ConfigGreenStage.breakpoints:type_name -> posthaste.control.v1.HSLBreakPoint
-	9,  // 5: posthaste.control.v1.HSLBreakPointRequest.breakpoints:type_name -> posthaste.control.v1.HSLBreakPoint
-	17, // 6: posthaste.control.v1.HSLBreakPointResponse.values:type_name -> posthaste.control.v1.HSLBreakPointResponse.ValuesEntry
-	14, // 7: posthaste.control.v1.HSLBreakPointResponse.ValuesEntry.value:type_name -> posthaste.control.v1.HSLValue
-	0,  // 8: posthaste.control.v1.LivestageService.Start:input_type -> posthaste.control.v1.ConfigGreenDeployRequest
-	2,  // 9: posthaste.control.v1.LivestageService.Status:input_type -> posthaste.control.v1.ConfigGreenStatusRequest
-	5,  // 10: posthaste.control.v1.LivestageService.Cancel:input_type -> posthaste.control.v1.ConfigGreenCancelRequest
-	7,  // 11: posthaste.control.v1.LivestageService.Log:input_type -> posthaste.control.v1.ConfigGreenLogRequest
-	10, // 12: posthaste.control.v1.LivestageService.Break:input_type -> posthaste.control.v1.HSLBreakPointRequest
-	12, // 13: posthaste.control.v1.LivestageService.Wait:input_type -> posthaste.control.v1.HSLBreakPointWaitRequest
-	15, // 14: posthaste.control.v1.LivestageService.Continue:input_type -> posthaste.control.v1.HSLBreakPointContinueRequest
-	8,  // 15: posthaste.control.v1.LivestageService.Start:output_type -> posthaste.control.v1.HSLLogResponse
-	3,  // 16: posthaste.control.v1.LivestageService.Status:output_type -> posthaste.control.v1.ConfigGreenStatusResponse
-	6,  // 17: posthaste.control.v1.LivestageService.Cancel:output_type -> posthaste.control.v1.ConfigGreenCancelResponse
-	8,  // 18: posthaste.control.v1.LivestageService.Log:output_type -> posthaste.control.v1.HSLLogResponse
-	11, // 19: posthaste.control.v1.LivestageService.Break:output_type -> posthaste.control.v1.HSLBreakPointSetResponse
-	13, // 20: posthaste.control.v1.LivestageService.Wait:output_type -> posthaste.control.v1.HSLBreakPointResponse
-	16, // 21: posthaste.control.v1.LivestageService.Continue:output_type -> posthaste.control.v1.HSLBreakPointContinueResponse
-	15, // [15:22] is the sub-list for method output_type
-	8,  // [8:15] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	9,  // 4: posthaste.control.v1.HSLBreakPointRequest.breakpoints:type_name -> posthaste.control.v1.HSLBreakPoint
+	17, // 5: posthaste.control.v1.HSLBreakPointResponse.values:type_name -> posthaste.control.v1.HSLBreakPointResponse.ValuesEntry
+	14, // 6: posthaste.control.v1.HSLBreakPointResponse.ValuesEntry.value:type_name -> posthaste.control.v1.HSLValue
+	0,  // 7: posthaste.control.v1.LivestageService.Start:input_type -> posthaste.control.v1.ConfigGreenDeployRequest
+	2,  // 8: posthaste.control.v1.LivestageService.Status:input_type -> posthaste.control.v1.ConfigGreenStatusRequest
+	5,  // 9: posthaste.control.v1.LivestageService.Cancel:input_type -> posthaste.control.v1.ConfigGreenCancelRequest
+	7,  // 10: posthaste.control.v1.LivestageService.Log:input_type -> posthaste.control.v1.ConfigGreenLogRequest
+	10, // 11: posthaste.control.v1.LivestageService.Break:input_type -> posthaste.control.v1.HSLBreakPointRequest
+	12, // 12: posthaste.control.v1.LivestageService.Wait:input_type -> posthaste.control.v1.HSLBreakPointWaitRequest
+	15, // 13: posthaste.control.v1.LivestageService.Continue:input_type -> posthaste.control.v1.HSLBreakPointContinueRequest
+	8,  // 14: posthaste.control.v1.LivestageService.Start:output_type -> posthaste.control.v1.HSLLogResponse
+	3,  // 15: posthaste.control.v1.LivestageService.Status:output_type -> posthaste.control.v1.ConfigGreenStatusResponse
+	6,  // 16: posthaste.control.v1.LivestageService.Cancel:output_type -> posthaste.control.v1.ConfigGreenCancelResponse
+	8,  // 17: posthaste.control.v1.LivestageService.Log:output_type -> posthaste.control.v1.HSLLogResponse
+	11, // 18: posthaste.control.v1.LivestageService.Break:output_type -> posthaste.control.v1.HSLBreakPointSetResponse
+	13, // 19: posthaste.control.v1.LivestageService.Wait:output_type -> posthaste.control.v1.HSLBreakPointResponse
+	16, // 20: posthaste.control.v1.LivestageService.Continue:output_type -> posthaste.control.v1.HSLBreakPointContinueResponse
+	14, // [14:21] is the sub-list for method output_type
+	7,  // [7:14] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_livestage_proto_init() }

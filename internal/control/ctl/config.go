@@ -11,7 +11,7 @@ import (
 )
 
 func configCommand(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "config", Short: "Reload the configuration, or see what is in force"}
+	c := &cobra.Command{Use: "config", Short: "Reload the configuration, try another, or see what is in force"}
 	c.AddCommand(
 		&cobra.Command{
 			Use:   "reload",
@@ -27,6 +27,7 @@ func configCommand(s *session) *cobra.Command {
 			Args:  cobra.NoArgs,
 			RunE:  func(c *cobra.Command, _ []string) error { return s.configVersion(c) },
 		},
+		livestageCommand(s),
 	)
 	return c
 }

@@ -1,6 +1,7 @@
 package smtpd
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net/netip"
@@ -39,7 +40,8 @@ type scriptHost struct {
 	users   *telemetry.UserMetrics
 	servers func() []*server.Server
 	quota   quotas
-	live    func() *queue.Queue // nil for who only compiles
+	live    func() *queue.Queue                                                 // nil for who only compiles
+	debug   func(ctx context.Context, phase, transaction string, s *value.Stop) // nil: nobody debugs
 
 	// complain is told what modules do not tell their scripts; nil: nobody is.
 	complain func(error)
@@ -85,7 +87,7 @@ func (s *snapshot) engine(startup *Startup, host *scriptHost, named script.Resou
 		Mail:     mail.New(mail.Options{Keys: keyring{s.certificates}, Resolver: names, Sender: client, Queue: host.queue, Pool: host.signing}),
 		Contents: host.queue,
 		Modules:  extra.New(extra.Options{Plugins: host.plugins, Complain: host.complain}),
-		Limits:   r.Scripting.Limits.general(), Queue: host.pools.queue(r), Events: host.events,
+		Limits:   r.Scripting.Limits.general(), Queue: host.pools.queue(r), Events: host.events, Debug: host.debug,
 	})
 }
 

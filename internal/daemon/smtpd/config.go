@@ -96,6 +96,25 @@ func (r *Running) Reload(startup *Startup, options config.LoadOptions) (*Running
 func loadApp(startup *Startup, options config.LoadOptions) (*Running, config.Warnings, error) {
 	options.Layout = startup.layout
 	doc, warnings, err := config.Open(startup.Environment.AppConf, config.SMTPDApp, options)
+	return decodeApp(startup, doc, warnings, err)
+}
+
+// LoadStaged reads a running configuration that is in no file: that of the live
+// stage of that id. Policies, suspensions and delivery settings are those of r.
+func (r *Running) LoadStaged(startup *Startup, id, text string, options config.LoadOptions) (*Running, config.Warnings, error) {
+	options.Layout = startup.layout
+	doc, warnings, err := config.Parse("stage "+id, []byte(text), config.SMTPDApp, options)
+	next, warnings, err := decodeApp(startup, doc, warnings, err)
+	if err != nil {
+		return nil, warnings, err
+	}
+	next.Policy, next.Suspend, next.Delivery = r.Policy, r.Suspend, r.Delivery
+	return next, warnings, nil
+}
+
+// decodeApp makes a running configuration of a document, unless there was an
+// error in it.
+func decodeApp(startup *Startup, doc *config.Document, warnings config.Warnings, err error) (*Running, config.Warnings, error) {
 	if err != nil {
 		return nil, warnings, err
 	}

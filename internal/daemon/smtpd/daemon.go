@@ -30,6 +30,7 @@ import (
 	"github.com/posthaste-mta/posthaste/internal/server"
 	"github.com/posthaste-mta/posthaste/internal/session"
 	"github.com/posthaste-mta/posthaste/internal/spool"
+	"github.com/posthaste-mta/posthaste/internal/stage"
 	"github.com/posthaste-mta/posthaste/internal/telemetry"
 )
 
@@ -63,6 +64,7 @@ type Daemon struct {
 
 	monitorSocket net.Listener
 	current       atomic.Pointer[snapshot]
+	stages        stage.Set
 	draining      atomic.Bool
 	crowded       atomic.Bool // above monitor.healthy.maxmessages.upper, not yet below lower
 	began         time.Time
@@ -275,6 +277,7 @@ func (d *Daemon) fail(err error) {
 // and everything that waits is left in the spool.
 func (d *Daemon) Stop(ctx context.Context) error {
 	d.draining.Store(true)
+	d.stages.Cancel("", stage.ErrStopped)
 	d.log.Log(ctx, daemon.LevelNotice, "Stopping")
 	limit := d.current.Load().running.Queues.Shutdown.Timeout
 	ctx, cancel := context.WithTimeout(ctx, limit)

@@ -139,6 +139,7 @@ func (d *Daemon) adoptLocked(next *snapshot) {
 	d.completeCertificates(next)
 	for id, s := range next.servers {
 		d.complete(id, s)
+		d.publishLimit(id, s)
 	}
 	next.plugins()
 	d.scripts.pools.resize(d.startup, next.running)
@@ -147,7 +148,7 @@ func (d *Daemon) adoptLocked(next *snapshot) {
 	}
 	d.current.Store(next)
 	d.courier.Configure(next.courierOptions(d.startup))
-	d.queue.Reload(next.queue)
+	d.queue.Reload(d.withStages(next.queue))
 	if d.monitor != nil {
 		d.monitor.SetKeys(next.running.Monitor.APIKeys)
 	}
@@ -161,11 +162,18 @@ func (d *Daemon) complete(id string, s *serverSettings) {
 	for i, v := range d.startup.Servers {
 		if v.ID == id {
 			s.session.Metrics = d.sessionMetrics[i]
-			d.serverMetrics[i].MaxConcurrent.Set(int64(s.limits.Total))
 		}
 	}
 	if s.ptr {
 		s.session.LookupPTR = d.lookupPTR
+	}
+}
+
+func (d *Daemon) publishLimit(id string, s *serverSettings) {
+	for i, v := range d.startup.Servers {
+		if v.ID == id {
+			d.serverMetrics[i].MaxConcurrent.Set(int64(s.limits.Total))
+		}
 	}
 }
 
@@ -185,7 +193,7 @@ func (d *Daemon) newServer(id string, listeners []*server.Listener) *server.Serv
 		Busy:   []byte("421 4.7.0 Too many connections, try again later\r\n"),
 		Limits: func() server.Limits { return d.settings(id).limits },
 		Begin: func(conn net.Conn, p server.Peer) server.Conversation {
-			s := d.settings(id)
+			s := d.settingsFor(id, p.Remote.Addr().Unmap())
 			return session.New(conn, peer(p, s.implicit.covers(p.Listener)), s.session)
 		},
 		Events: telemetry.ServerEvents(d.log, id, d.fail),

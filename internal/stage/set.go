@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,24 +28,32 @@ const (
 
 var idForm = regexp.MustCompile(`^[A-Za-z0-9._:@-]{1,64}$`)
 
-// Start puts a stage in force. The error says what is wrong with the options.
-func (s *Set) Start(o Options) (*Stage, error) {
-	if !idForm.MatchString(o.ID) {
-		return nil, fmt.Errorf("stage: %q is no id: want 1 to 64 letters, digits, or any of . _ : @ -", o.ID)
+// Check says what is wrong with the options, before what is to be staged is
+// made.
+func (s *Set) Check(o Options) error {
+	switch {
+	case !idForm.MatchString(o.ID):
+		return fmt.Errorf("stage: %q is no id: want 1 to 64 letters, digits, or any of . _ : @ -", o.ID)
+	case !(o.Probability >= 0 && o.Probability <= 1 && o.ErrorRate >= 0 && o.ErrorRate <= 1):
+		return fmt.Errorf("stage: probability and error rate are between 0 and 1, got %g and %g", o.Probability, o.ErrorRate)
+	case len(s.Live()) >= maxStages:
+		return fmt.Errorf("stage: %d stages run already, and no more may", maxStages)
+	case s.Find(o.ID) != nil:
+		return fmt.Errorf("stage: %q runs already: cancel it first, or choose another id", o.ID)
 	}
-	if o.Probability < 0 || o.Probability > 1 || o.ErrorRate < 0 || o.ErrorRate > 1 {
-		return nil, fmt.Errorf("stage: probability and error rate are between 0 and 1, got %g and %g", o.Probability, o.ErrorRate)
-	}
+	return nil
+}
+
+// Start puts a stage in force, after prepare, which may be nil, has seen it. The
+// error says what is wrong with the options.
+func (s *Set) Start(o Options, prepare func(*Stage)) (*Stage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	live := s.Live()
-	if len(live) >= maxStages {
-		return nil, fmt.Errorf("stage: %d stages run already, and no more may", maxStages)
-	}
-	if slices.ContainsFunc(live, func(t *Stage) bool { return t.ID == o.ID }) {
-		return nil, fmt.Errorf("stage: %q runs already: cancel it first, or choose another id", o.ID)
+	if err := s.Check(o); err != nil {
+		return nil, err
 	}
 	stage := &Stage{Options: o, began: time.Now(), done: make(chan struct{})}
+	stage.key = o.ID + "/" + strconv.FormatInt(stage.began.UnixNano(), 36)
 	ended := o.Ended
 	stage.Ended = func(t *Stage, reason error) {
 		s.remove(t)
@@ -52,10 +61,15 @@ func (s *Set) Start(o Options) (*Stage, error) {
 			ended(t, reason)
 		}
 	}
-	if o.Time > 0 {
-		stage.timer = time.AfterFunc(o.Time, func() { stage.end(ErrTime) })
+	if prepare != nil {
+		prepare(stage)
 	}
-	next := append(slices.Clone(live), stage)
+	if o.Time > 0 {
+		stage.mu.Lock()
+		stage.timer = time.AfterFunc(o.Time, func() { stage.end(ErrTime) })
+		stage.mu.Unlock()
+	}
+	next := append(slices.Clone(s.Live()), stage)
 	s.live.Store(&next)
 	return stage, nil
 }
@@ -92,6 +106,16 @@ func (s *Set) Past() []*Stage {
 func (s *Set) Find(id string) *Stage {
 	for _, t := range s.Live() {
 		if t.ID == id {
+			return t
+		}
+	}
+	return nil
+}
+
+// Keyed returns the stage of that key that runs, or nil.
+func (s *Set) Keyed(key string) *Stage {
+	for _, t := range s.Live() {
+		if t.key == key {
 			return t
 		}
 	}

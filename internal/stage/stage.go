@@ -58,15 +58,16 @@ type Options struct {
 type Stage struct {
 	Options
 	Points Points
+	key    string
 	began  time.Time
 	taken  atomic.Int64
 	open   atomic.Int64
 	runs   atomic.Int64
 	errors atomic.Int64
 	done   chan struct{} // closed when the stage has ended
-	timer  *time.Timer
 
 	mu      sync.Mutex
+	timer   *time.Timer  // ends the stage; nil: nothing does
 	failed  [window]bool // the last runs, by their number
 	failing int
 	reason  error // nil: it runs
@@ -96,6 +97,9 @@ func (s *Stage) takes(server string, client netip.Addr) bool {
 	s.open.Add(1)
 	return true
 }
+
+// Key names this stage, and not one of the same id before or after it.
+func (s *Stage) Key() string { return s.key }
 
 // Left says that a connection that the stage took is over.
 func (s *Stage) Left() { s.open.Add(-1) }
@@ -151,10 +155,10 @@ func (s *Stage) end(reason error) {
 		return
 	}
 	s.reason, s.ended = reason, time.Now()
-	s.mu.Unlock()
 	if s.timer != nil {
 		s.timer.Stop()
 	}
+	s.mu.Unlock()
 	s.Say("stage " + s.ID + " has ended: " + reason.Error())
 	close(s.done)
 	s.Points.release()

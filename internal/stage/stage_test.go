@@ -21,7 +21,7 @@ func start(t *testing.T, s *Set, o Options) *Stage {
 	if o.ErrorRate == 0 {
 		o.ErrorRate = 1
 	}
-	st, err := s.Start(o)
+	st, err := s.Start(o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestConditions(t *testing.T) {
 		t.Errorf("status %+v", st)
 	}
 	for _, o := range []Options{{ID: "a", Conditions: Conditions{Probability: 1}}, {ID: "x y"}, {ID: "d", Conditions: Conditions{Probability: 2}}} {
-		if _, err := s.Start(o); err == nil {
+		if _, err := s.Start(o, nil); err == nil {
 			t.Errorf("%+v has begun", o)
 		}
 	}

@@ -54,9 +54,12 @@ func (p *Points) SetHold(d time.Duration) {
 	p.hold = min(max(d, 0), MaxHold)
 }
 
+// Note takes a copy of a script that has ended.
+func (p *Points) Note(s Stop) { p.add(s, false) }
+
 // Reached takes a copy, and holds the script if that is wanted.
 func (p *Points) Reached(ctx context.Context, s Stop) {
-	free, hold := p.add(s)
+	free, hold := p.add(s, true)
 	if free == nil {
 		return
 	}
@@ -72,10 +75,10 @@ func (p *Points) Reached(ctx context.Context, s Stop) {
 	p.mu.Unlock()
 }
 
-func (p *Points) add(s Stop) (free chan struct{}, hold time.Duration) {
+func (p *Points) add(s Stop, mayHold bool) (free chan struct{}, hold time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s.Held = p.hold > 0 && !p.over; s.Held {
+	if s.Held = mayHold && p.hold > 0 && !p.over; s.Held {
 		if p.free == nil {
 			p.free = make(chan struct{})
 		}
