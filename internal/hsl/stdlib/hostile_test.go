@@ -69,6 +69,11 @@ func TestHostile(t *testing.T) {
 		"rec in catch":     `forever { try { throw "x"; } catch ($e) {} }`,
 		"barrier deep":     `function b($n) { barrier "b$n" { b($n + 1); } } b(0);`,
 		"memory recursion": `function u($k, $v) { memory_update("k", 1, u, 1); return 1; } memory_update("k", 1, u, 1);`,
+		// What grows is counted, and what is counted is the map that is being changed.
+		"map merge list": `$m = Map("string", "any"); forever $m->merge("k", array_range(0, 1000));`,
+		"map merge text": `$m = Map("string", "any"); forever $m->merge("k", str_repeat("x", 100000));`,
+		"map of itself":  `$m = Map("string", "any"); forever $m->merge("k", [$m, str_repeat("x", 100000)]);`,
+		"set":            `$s = Set("string"); $i = 0; forever $s->add(str_repeat("x", 1000) . $i++);`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -131,9 +131,10 @@ func TestShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
+	process := value.NewProcess(0)
 	for range 8 {
 		wg.Go(func() {
-			m := stdlibtest.New(t, library, value.Setup{})
+			m := stdlibtest.New(t, library, value.Setup{Process: process})
 			m.Functions = map[string]func([]value.Value) (value.Value, error){
 				"o": func([]value.Value) (value.Value, error) { return o, nil },
 			}

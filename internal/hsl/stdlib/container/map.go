@@ -102,30 +102,48 @@ func mapMerge(c *value.Call) (value.Value, error) {
 
 // merge adds v to what stands under k. It works in place when nobody else holds
 // the array that grows.
+//
+// The lock is held for looking and for storing only: what grows in between is
+// charged to the script, which may then count what it holds, this table included.
+// Nobody else can come between: the methods of an object that several threads see
+// are called by one at a time.
 func (t *table) merge(c *value.Call, k, v value.Value) error {
 	if err := c.Alloc(entrySize); err != nil {
 		return err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	entries := t.writableLocked()
-	old, ok := entries.Get(k)
-	if !ok {
-		entries.Set(k, v)
+	old, known := t.place(k)
+	if !known {
+		t.put(k, v)
 		return nil
 	}
 	if old.IsArray() && v.IsArray() && !old.Array().Frozen() {
-		return value.Writable(entries.Slot(k)).Splice(c.Thread, v.Array())
+		return value.Writable(old).Splice(c.Thread, v.Array())
 	}
-	sum, err := value.Operate(c.Thread, value.Add, old, v)
+	sum, err := value.Operate(c.Thread, value.Add, *old, v)
 	if err == nil && c.This.Published() {
-		err = value.Publish(sum)
+		err = c.Publish(sum)
 	}
 	if err != nil {
 		return err
 	}
-	entries.Set(k, sum) // which may be v itself
+	t.put(k, sum)
 	return nil
+}
+
+// place returns where the value of k stands, if it is known.
+func (t *table) place(k value.Value) (v *value.Value, known bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.entries.Has(k) {
+		return nil, false
+	}
+	return t.writableLocked().Slot(k), true
+}
+
+func (t *table) put(k, v value.Value) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.writableLocked().Set(k, v)
 }
 
 // NewMap returns a Map from string to any with the entries of an array.

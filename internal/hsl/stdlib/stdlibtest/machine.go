@@ -81,12 +81,26 @@ func (m *Machine) invoke(b *value.Builtin, this *value.Object, args []value.Valu
 	}
 	live := len(m.live)
 	m.live = append(m.live, c.Args...)
-	v, err := b.Func(&c)
+	v, err := m.run(&c)
 	m.live = m.live[:live]
 	if err == nil && !b.Returns.Includes(v.Kind()) {
 		return v, fmt.Errorf("stdlibtest: %s returns %s, which is not declared: %s", b.Name, v.Kind(), b.Returns)
 	}
 	return v, err
+}
+
+// run calls the Go function. As in the real machine, methods of an object that
+// several threads see are run by one at a time.
+func (m *Machine) run(c *value.Call) (value.Value, error) {
+	if c.This == nil || !c.This.Published() {
+		return c.Builtin.Func(c)
+	}
+	p := m.Thread.Shared()
+	if err := p.Lock(m.Thread, c.This); err != nil {
+		return value.None, err
+	}
+	defer p.Unlock(m.Thread, c.This)
+	return c.Builtin.Func(c)
 }
 
 // Where implements value.Caller.
