@@ -167,7 +167,7 @@ func (f *scriptFlags) dropPrivileges() error {
 // doubled; with this in it a script of a few megabytes is done before. It takes room
 // only in the address space, and saves a quarter of the time of scripts that
 // allocate much.
-var reserve []byte
+var reserve []byte //nolint:unused // its size is what counts
 
 // standardLibrary returns what scripts find outside the MTA. What is looked up
 // in it is answered by the system's resolvers; it is for checking scripts.

@@ -347,7 +347,7 @@ func (w *world) closed(t *Tuple, pooled bool) bool {
 				continue
 			}
 			// Where rules change, what time holds back is read from the engine.
-			var key Values = t.Values.only(w.rules.policies[index(keys[i])].Fields)
+			key := t.Values.only(w.rules.policies[index(keys[i])].Fields)
 			c := w.engine.families[index(keys[i])].counters[key]
 			if c != nil && c.binds() && (c.room(w.now) == 0 || !pooled && !c.mayConnect(w.now)) {
 				return true

@@ -46,17 +46,6 @@ func (l *waitList) remove(w *way) {
 	w.next, w.prev, w.on, w.why = nil, nil, nil, noReason
 }
 
-// pop takes the way that is first; nil: there is none.
-func (l *waitList) pop() *way {
-	for p := priorities - 1; p >= 0; p-- {
-		if w := l.first[p]; w != nil {
-			l.remove(w)
-			return w
-		}
-	}
-	return nil
-}
-
 // timer is when a counter, a suspension or a dynamic policy is to be looked at.
 type timer struct {
 	at    int64

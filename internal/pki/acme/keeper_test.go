@@ -166,7 +166,7 @@ func TestDownForADay(t *testing.T) {
 		if got := statusOf(t, m, "a.test"); len(s.times("a.test")) != before || !got.Next.Equal(state.Next) || got.FailuresInRow != state.FailuresInRow {
 			t.Errorf("a restart changed the next attempt from %s to %s, with %d orders more", state.Next, got.Next, len(s.times("a.test"))-before)
 		}
-		time.Sleep(began.Add(day).Sub(time.Now()))
+		time.Sleep(time.Until(began.Add(day)))
 		s.answer(nil)
 		for statusOf(t, m, "a.test").State != Valid && time.Since(began) < 3*day {
 			time.Sleep(time.Minute)

@@ -41,7 +41,7 @@ func (u *ulidSource) next(now time.Time) string {
 		id = u.last
 		increment(&id)
 	} else {
-		rand.Read(id[6:]) //nolint:errcheck // never fails
+		rand.Read(id[6:]) // never fails
 		id[6] &= 0x7f     // so that counting up does not overflow
 	}
 	u.last = id

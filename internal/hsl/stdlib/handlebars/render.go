@@ -128,7 +128,8 @@ func joined(list *value.Array) string {
 }
 
 func (r *renderer) block(n *node, s *scope) error {
-	helper, v := n.args[0], value.None
+	helper := n.args[0]
+	var v value.Value
 	if _, ok := helpers[helper]; ok && helper != "lookup" && len(n.args) > 1 {
 		v = r.argument(n.args[1], s)
 	} else {
