@@ -71,6 +71,9 @@ func New(o Options) *Modules {
 var libraries = map[string]func(Options) *value.Library{
 	"bounce-list":       bounceListLibrary,
 	"bounce-normalizer": normalizerLibrary,
+	"bounce-classifier": classifierLibrary,
+	"telemetry":         telemetryLibrary,
+	"tracking":          trackingLibrary,
 	"clamav":            clamLibrary,
 	"dlp":               dlpLibrary,
 	"dovecot":           dovecotLibrary,

@@ -28,6 +28,7 @@ type Plugins struct {
 	rate        *rate.Plugin
 	dlp         *dlpPlugin
 	sts         *mtasts.Cache
+	replies     *replyCache
 }
 
 // Host is what plug-ins need of the process. The zero value is enough to check
@@ -46,7 +47,7 @@ type Host struct {
 // nothing. Those that nobody lists are there as well, without settings. unknown
 // are the ids of settings that no plug-in has.
 func NewPlugins(startup map[string]plugin.Settings, h Host) (p *Plugins, unknown []string, err error) {
-	p = &Plugins{sts: mtasts.NewCache(h.STS)}
+	p = &Plugins{sts: mtasts.NewCache(h.STS), replies: &replyCache{}}
 	for _, make := range []func(map[string]plugin.Settings) error{
 		member(p, "logger", &p.logger, journal.New),
 		member(p, "suppression-list", &p.suppression, func(s plugin.Settings) (*list.Suppression, error) {
