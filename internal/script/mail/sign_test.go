@@ -9,7 +9,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
-	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,6 +16,8 @@ import (
 	gomsgauth "github.com/emersion/go-msgauth/dkim"
 
 	"github.com/posthaste-mta/posthaste/internal/dkim"
+	"github.com/posthaste-mta/posthaste/internal/hsl"
+	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/cipher"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/script/mail"
@@ -255,19 +256,34 @@ func TestVerifyARC(t *testing.T) {
 	}
 }
 
-// BenchmarkSign measures signDKIM with an Ed25519 key on a message of 10 KB, with
-// all that the script does besides.
+// BenchmarkSign measures signDKIM on a message of 10 KB with all that the script
+// does besides: 125 µs with Ed25519, 1.6 ms with RSA-2048 (2 cores at 2.6 GHz, busy),
+// and 24 µs for a script that adds a header and queues two copies.
 func BenchmarkSign(b *testing.B) {
 	k, variables, _ := signing(b)
-	text := strings.TrimSuffix(letter, "\r\n") + strings.Repeat("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n", 160)
-	for name, key := range map[string]string{"ed25519": "$pem", "rsa2048": `"rsa"`} {
+	text := []byte(strings.TrimSuffix(letter, "\r\n") + strings.Repeat("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n", 160))
+	var declared []*value.Variable
+	for _, name := range []string{"m", "pem"} {
+		declared = append(declared, &value.Variable{Name: name, Type: value.AnyType})
+	}
+	library := value.NewLibrary(k.Library(stdlib.New(stdlib.Options{})), value.Declarations{Variables: declared})
+	for name, script := range map[string]string{
+		"ed25519": `$m->signDKIM("e", "example.com", $pem);`, "rsa2048": `$m->signDKIM("r", "example.com", "rsa");`,
+		"queue": `$m->addHeader("X-A", "b"); $m->queue("a@b.example", "c@d.example", "t"); $m->queue("a@b.example", "e@d.example", "t");`,
+	} {
 		b.Run(name, func(b *testing.B) {
+			p, err := hsl.Compile("t", script, hsl.Options{Library: library})
+			if err != nil {
+				b.Fatal(err)
+			}
+			var queued copies
 			b.ReportAllocs()
 			for b.Loop() {
-				m := k.Received(mail.Received{Original: bytes.NewReader([]byte(text))})
-				variables["m"] = m.Value()
-				if got := execute(b, k, fmt.Sprintf(`$m->signDKIM("e", "example.com", %s);`, key), variables, ""); got != "" {
-					b.Fatal(got)
+				queued = queued[:0]
+				m := k.Received(mail.Received{Original: bytes.NewReader(text), Record: queued.record})
+				_, err := p.Run(b.Context(), hsl.Execution{Variables: map[string]value.Value{"m": m.Value(), "pem": variables["pem"]}})
+				if err != nil {
+					b.Fatal(err)
 				}
 			}
 		})
