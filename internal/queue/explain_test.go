@@ -138,7 +138,7 @@ func TestPolicyColumns(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.settings.Groupings = &policy.Groupings{Default: policy.GroupByDomain}
 		w.settings.Transports["out"].Delivery.Sources = sources("198.51.100.7")
-		w.courier.delay = time.Minute
+		w.courier.delay = 10 * time.Second // less than the end waits for it
 		w.rules = policy.NewRules(0, []policy.Policy{{Default: &policy.Limits{Concurrency: 1}}})
 	}, func(w *world) {
 		for i := range 3 {

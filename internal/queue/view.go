@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"errors"
 	"net/netip"
 	"time"
 
@@ -45,7 +46,8 @@ type View struct {
 	// configured, and in listings.
 	Way *delivery.Transport
 
-	// Envelope is what was stored with the message. It is nil until it has been
+	// Envelope is what was stored with the message, after Load with the recipient
+	// of the entry only. It is nil until it has been
 	// asked for; see Queue.Load.
 	Envelope *envelope.Message
 
@@ -77,7 +79,9 @@ func (e *entry) view(v *View) {
 	}
 }
 
-// Load reads the envelope of v from the spool, once. It returns ErrGone when the
+// Load reads the envelope of v from the spool, once, with the recipient of the
+// entry and no others: a message with thousands, each with edits of its own, is
+// read as often as it has recipients. It returns ErrGone when the
 // message has left the queue; its handle may name another one by now.
 func (q *Queue) Load(v *View) error {
 	if v.Envelope != nil {
@@ -88,10 +92,12 @@ func (q *Queue) Load(v *View) error {
 		return gone(err)
 	}
 	m := new(envelope.Message)
-	if err := envelope.Decode(raw, m); err != nil {
+	switch err := (envelope.Decoder{}).DecodeRecipient(raw, v.Number, m); {
+	case errors.Is(err, envelope.ErrNoRecipient):
+		return ErrGone
+	case err != nil:
 		return err
-	}
-	if m.ID != v.ID {
+	case m.ID != v.ID:
 		return ErrGone
 	}
 	v.Envelope = m
