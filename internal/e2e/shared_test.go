@@ -135,12 +135,12 @@ func TestScriptsShare(t *testing.T) {
 	}
 
 	expectContains(t, m.ctl("hsl", "memory", "list"), "│ greetings     │ number │")
-	for command, want := range map[string]string{
-		"fetch greetings": "2", "fetch names": `["client.test","client.test"]`,
-		"store greetings 41": "OK", "store --parse greetings 9": "OK",
+	for _, c := range []struct{ command, want string }{
+		{"fetch greetings", "2"}, {"fetch names", `["client.test","client.test"]`},
+		{"store greetings 41", "OK"}, {"store --parse greetings 9", "OK"},
 	} {
-		if got := strings.TrimSpace(m.ctl(append([]string{"hsl", "memory"}, strings.Fields(command)...)...)); got != want {
-			t.Errorf("%s printed %s", command, got)
+		if got := strings.TrimSpace(m.ctl(append([]string{"hsl", "memory"}, strings.Fields(c.command)...)...)); got != c.want {
+			t.Errorf("%s printed %s", c.command, got)
 		}
 	}
 	m.ctl("hsl", "memory", "store", "--parse", "greetings", "9")
