@@ -40,6 +40,7 @@ type hshFlags struct {
 	binary   bool
 	syntax   bool
 	privdrop bool
+	debugger string
 	memory   string
 	time     time.Duration
 }
@@ -92,6 +93,7 @@ func newHSHCommand() *cobra.Command {
 	flags.BoolVarP(&f.ffi, "ffi", "F", false, "allow foreign functions (this binary has none and refuses)")
 	flags.BoolVarP(&f.binary, "binary", "B", false, "print what is echoed as it is, without line breaks")
 	flags.BoolVarP(&f.syntax, "syntax", "s", false, "check the syntax of files and end; functions need not exist")
+	flags.StringVarP(&f.debugger, "debugger", "C", "", "debugger `socket` (this program has no debugger and refuses; 'ctl livestage' sets break points in the MTA)")
 	flags.BoolVarP(&f.privdrop, "privdrop", "P", false, "become the user of environment.privdrop in the startup configuration")
 	flags.StringVar(&f.memory, "memory", "1GiB", "most `memory` that a script may hold; 0 does not limit it")
 	flags.DurationVar(&f.time, "time", 0, "most `time` that a script may take, such as 30s; 0 does not limit it")
@@ -104,6 +106,8 @@ func runHSH(c *cobra.Command, f hshFlags, args []string) error {
 	switch {
 	case f.ffi:
 		return withCode(exitUsage, errors.New("foreign functions (-F) are not in this binary, which is static"))
+	case f.debugger != "":
+		return withCode(exitUsage, errors.New("hsh has no debugger (-C): break points are set in a live stage of the MTA, see posthaste ctl livestage"))
 	case f.syntax:
 		return checkSyntax(c, args)
 	case f.app == "-" && (len(args) == 0 || args[0] == "-"):
