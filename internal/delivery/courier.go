@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/posthaste-mta/posthaste/internal/dane"
 	"github.com/posthaste-mta/posthaste/internal/dns"
 )
 
@@ -172,7 +173,7 @@ func (c *Courier) deliver(ctx context.Context, a *Attempt, d *Destination, until
 func (c *Courier) try(ctx context.Context, m *parcel, p *profile, h *Host) *Outcome {
 	var out *Outcome
 	for _, source := range m.sources(p, h.Addr.Addr()) {
-		out = c.tryFrom(ctx, m, route{p, h, source})
+		out = c.tryFrom(ctx, m, route{profile: p, host: h, source: source})
 		if !errors.Is(out.Err, ErrNoSource) && !errors.Is(out.Err, ErrProxy) {
 			return out
 		}
@@ -199,6 +200,8 @@ type route struct {
 	*profile
 	host   *Host
 	source *Source // nil: the system's choice
+	// tlsa is what TLSA records demand of the host; nil: not looked up.
+	tlsa *dane.Policy
 }
 
 // tryFrom sends on a pooled connection if there is one, and on a new one
@@ -243,6 +246,9 @@ func (c *Courier) carry(ctx context.Context, cl *client, m *parcel, key poolKey)
 // open connects to a host and speaks with it up to MAIL. A TLS handshake that
 // fails where clear text will do is answered by a second connection without.
 func (c *Courier) open(ctx context.Context, a *Attempt, r route) (*client, *Outcome) {
+	if out := c.lookUpTLSA(ctx, &r); out != nil {
+		return nil, out
+	}
 	cl, out := c.connect(ctx, a, r, nil)
 	if out != nil && cl != nil && cl.fallBack {
 		cl, out = c.connect(ctx, a, r, &cl.info.TLS)
@@ -264,7 +270,7 @@ func (c *Courier) connect(ctx context.Context, a *Attempt, r route, noTLS *TLSIn
 	}
 	cl := newClient(c, conn, r)
 	cl.info.Proxy = proxy
-	cl.info.TLS.Unvalidated = r.TLS.Mode.dane()
+	cl.describeDANE()
 	if noTLS != nil {
 		cl.info.TLS.Error, cl.info.TLS.Report = noTLS.Error, noTLS.Report
 	}

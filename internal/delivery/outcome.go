@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/smtp"
 )
 
@@ -168,8 +169,11 @@ type TLSInfo struct {
 	// such as "starttls-not-supported"; empty: nothing did, or it was not wanted.
 	Report string
 	// Unvalidated: the policy is one with DANE, and whether the host publishes TLSA
-	// records is not known.
+	// records could not be found out.
 	Unvalidated bool
+	// TLSA are the validated records of the host that can be used, where the policy
+	// is one with DANE.
+	TLSA []dns.TLSA
 	// Certificates are what the host has shown, its own first. They are not to be
 	// changed.
 	Certificates []*x509.Certificate

@@ -67,6 +67,9 @@ func (c *Courier) poolKey(a *Attempt, r route) poolKey {
 	if (r.TLS.Mode.verified() || a.RequireTLS) && k.value != r.host.Name {
 		k.value += " " + r.host.Name
 	}
+	if r.TLS.Mode.dane() { // and below an authority the name may be the recipient's
+		k.value += " " + r.host.Name + " " + a.Recipient.Domain
+	}
 	return k
 }
 
@@ -77,7 +80,7 @@ func (c *Courier) Idle(a *Attempt, d *Destination) bool {
 	if err != nil || !p.Pooling.Enabled || len(d.Hosts) == 0 {
 		return false
 	}
-	key := c.poolKey(a, route{p, &d.Hosts[0], a.Source})
+	key := c.poolKey(a, route{profile: p, host: &d.Hosts[0], source: a.Source})
 	now := time.Now()
 	c.pool.mu.Lock()
 	defer c.pool.mu.Unlock()

@@ -8,16 +8,18 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/posthaste-mta/posthaste/internal/dane"
 )
 
 // needsTLS reports whether a message must not leave in clear text.
-func (c *client) needsTLS(a *Attempt) bool { return c.TLS.Mode.required() || a.RequireTLS }
+func (c *client) needsTLS(a *Attempt) bool { return c.mode().required() || a.RequireTLS }
 
 // secure starts TLS as the policy wants it.
 func (c *client) secure(a *Attempt) *Outcome {
-	switch mode := c.TLS.Mode; {
+	switch mode := c.mode(); {
 	case mode == TLSDANERequire:
-		c.info.TLS.Report = reportNoDANE
+		c.info.TLS.Report = c.withoutDANE()
 		return verdict(StageSTARTTLS, KindDANE, codeTLS, "no validated TLSA record of the host is known", nil)
 	case mode == TLSDisabled && !a.RequireTLS:
 		return nil
@@ -68,14 +70,20 @@ const (
 	reportUntrusted = "certificate-not-trusted"
 	reportFailure   = "validation-failure"
 	reportNoDANE    = "dane-required"
+	reportNoTLSA    = "tlsa-invalid"
+	reportBogus     = "dnssec-invalid"
 )
 
 // reportOf is the result type for a failed handshake.
 func reportOf(err error) string {
 	var invalid x509.CertificateInvalidError
 	switch {
-	case errors.Is(err, errMismatch):
+	case errors.Is(err, errMismatch), errors.Is(err, dane.ErrName):
 		return reportMismatch
+	case errors.Is(err, dane.ErrExpired):
+		return reportExpired
+	case errors.Is(err, errDANE):
+		return reportFailure
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return reportExpired
 	case errors.Is(err, errUntrust):
@@ -86,8 +94,13 @@ func reportOf(err error) string {
 
 // startTLS does the handshake and greets the host again.
 func (c *client) startTLS(a *Attempt) *Outcome {
-	verify := c.TLS.Mode.verified() || a.RequireTLS
-	conn := tls.Client(c.raw, c.tlsConfig(verify, a.RequireTLS))
+	byDANE := c.byDANE()
+	verify := !byDANE && (c.mode().verified() || a.RequireTLS)
+	cfg := c.tlsConfig(verify, a.RequireTLS)
+	if byDANE {
+		cfg = c.daneConfig(a)
+	}
+	conn := tls.Client(c.raw, cfg)
 	err := errInjected
 	if c.in.Buffered() == 0 { // else somebody has slipped in replies before the encryption begins
 		if err = c.raw.SetDeadline(time.Now().Add(c.timeouts[StageSTARTTLS])); err == nil {
@@ -102,11 +115,11 @@ func (c *client) startTLS(a *Attempt) *Outcome {
 	c.ext = nil
 	state := conn.ConnectionState()
 	c.info.TLS = describeTLS(state)
-	c.info.TLS.Unvalidated = c.TLS.Mode.dane()
-	c.info.TLS.Verified = verify
+	c.describeDANE()
+	c.info.TLS.Verified = verify || byDANE
 	c.info.TLS.Certificates = state.PeerCertificates
 	c.info.TLS.trust = sync.OnceValue(func() error { return c.verify(state, c.namesWanted(true)) })
-	c.authentic = a.RequireTLS || verify && (c.TLS.VerifyHost || len(c.TLS.VerifyNames) > 0)
+	c.authentic = a.RequireTLS || byDANE || verify && (c.TLS.VerifyHost || len(c.TLS.VerifyNames) > 0)
 	// RFC 3207 §4.2: what was said before is void. LMTP says LHLO again.
 	if out := c.hello(a); out != nil {
 		return out
@@ -127,7 +140,11 @@ func (c *client) handshakeFailure(a *Attempt, err error) *Outcome {
 	}
 	c.fallBack = !c.needsTLS(a)
 	c.info.TLS.Error, c.info.TLS.Report = text, reportOf(err)
-	return verdict(StageSTARTTLS, KindTLS, code, text, fmt.Errorf("delivery: TLS handshake with %s: %w", c.host, err))
+	kind := KindTLS
+	if errors.Is(err, errDANE) {
+		kind = KindDANE
+	}
+	return verdict(StageSTARTTLS, kind, code, text, fmt.Errorf("delivery: TLS handshake with %s: %w", c.host, err))
 }
 
 func tlsText(err error) string {

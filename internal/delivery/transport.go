@@ -94,11 +94,12 @@ const (
 	TLSRequire                       // with any certificate
 	TLSRequireVerify                 // with a good certificate
 
-	// No TLSA record is looked up or validated yet, so none is ever usable: the
-	// three modes with DANE do what they do for a host that publishes none.
-	TLSDANE                      // as TLSOptional
-	TLSDANERequire               // fails for now
-	TLSDANEFallbackRequireVerify // as TLSRequireVerify
+	// With TLSA records that can be used the host must match one (RFC 7672). It
+	// takes a resolver that has the methods of dane.Resolver, and whose answers may
+	// be believed.
+	TLSDANE                      // else as TLSOptional, or as TLSRequire where none of the records can be used
+	TLSDANERequire               // else the message waits
+	TLSDANEFallbackRequireVerify // else as TLSRequireVerify
 )
 
 var modeNames = []string{

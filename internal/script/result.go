@@ -1,9 +1,11 @@
 package script
 
 import (
+	"encoding/hex"
 	"strings"
 
 	"github.com/posthaste-mta/posthaste/internal/delivery"
+	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib/certificate"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/message/dsn"
@@ -83,14 +85,26 @@ func wayValue(c *delivery.Connection) value.Value {
 
 func peerTLS(t *delivery.TLSInfo) value.Value {
 	tlsa := value.Undefined
-	if t.Unvalidated {
+	switch {
+	case t.Unvalidated:
 		tlsa = record("error", record("temporary", value.True))
+	case len(t.TLSA) > 0:
+		tlsa = record("records", tlsaRecords(t.TLSA))
 	}
 	if !t.Started {
 		return record("started", value.False, "tlsrpt", optional(t.Report), "tlsa", tlsa)
 	}
 	return record("started", value.True, "protocol", value.String(t.Protocol), "cipher", value.String(t.Cipher),
 		"keysize", number(t.KeySize), "peercert", peerCertificate(t), "tlsrpt", optional(t.Report), "tlsa", tlsa)
+}
+
+func tlsaRecords(all []dns.TLSA) value.Value {
+	records := value.NewArray(len(all))
+	for _, r := range all {
+		records.Append(record("usage", number(r.Usage), "selector", number(r.Selector), "mtype", number(r.MatchingType),
+			"data", value.String(hex.EncodeToString(r.Data))))
+	}
+	return value.FromArray(records)
 }
 
 // peerCertificate is what a host has shown, and what is wrong with it.

@@ -58,7 +58,7 @@ func (r *Running) sources(s SourceIP) ([]delivery.Source, error) {
 
 // outboundWarnings are about ways out that will not do what they seem to.
 func (r *Running) outboundWarnings() config.Warnings {
-	return append(r.absentSources(hasAddress), r.unvalidatedModes()...)
+	return r.absentSources(hasAddress)
 }
 
 // absentSources warns of source addresses that transports bind and this host

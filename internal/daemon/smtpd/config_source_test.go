@@ -30,22 +30,3 @@ func TestAbsentSources(t *testing.T) {
 		}
 	}
 }
-
-// TestUnvalidatedModes: that DANE does not do yet what it says is not kept from
-// operators.
-func TestUnvalidatedModes(t *testing.T) {
-	files := newArrivalFiles(t)
-	for mode, want := range map[string]string{
-		"optional": "", "require_verify": "",
-		"dane":                         "TLSA records are not looked up yet: with dane mail leaves as with optional",
-		"dane_require":                 "with dane_require all mail waits",
-		"dane_fallback_require_verify": "mail leaves as with require_verify",
-	} {
-		for _, c := range files.place(arrival{path: "transportgroups[].session", text: "session: { tls: { mode: " + mode + " } }"}) {
-			got := strings.Join(files.compose(t, c).running.unvalidatedModes().Lines(), "\n")
-			if (got == "") != (want == "") || !strings.Contains(got, want) {
-				t.Errorf("%s: %q", mode, got)
-			}
-		}
-	}
-}
