@@ -25,6 +25,12 @@ func TestScriptedRelay(t *testing.T) {
 	followPage(t, "scripted-relay.md", 5)
 }
 
+// TestLivestageGuide follows docs/live-stage.md.
+func TestLivestageGuide(t *testing.T) {
+	t.Parallel()
+	followPage(t, "live-stage.md", 10)
+}
+
 // TestCertificateGuide follows docs/certificates.md with an authority of its own.
 // It is not parallel: that is set up by variables of the environment.
 func TestCertificateGuide(t *testing.T) {

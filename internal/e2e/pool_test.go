@@ -83,7 +83,7 @@ func TestSlowScriptsStallNobody(t *testing.T) {
 	}
 	expectContains(t, m.err.String(), "helo script ended early: session: the client has left")
 	stats := m.ctl("process-stats")
-	for _, line := range []string{"servers.inbound.scripts.helo.running: 0", "queue.scripts.predelivery.running: 0", "threads.scripts.maxrunning.servers.inbound: 1"} {
+	for _, line := range []string{"servers.inbound.scripts.helo.running: 0", "queue.scripts.predelivery.running: 0", "threads.scripts.server:inbound.maxrunning: 1"} {
 		expectContains(t, stats, line)
 	}
 }

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,7 +46,8 @@ func labels(l []metric.Label) (names, values []string) {
 
 // Stat is one metric under the dotted name that process statistics use:
 // queue.pickup.count for queue_pickup_count, servers.ID.… for what has a
-// serverid (spec operations.md 20.2).
+// serverid, and threads.scripts.ID.running for what has an id (spec operations.md
+// 20.2).
 type Stat struct {
 	Name string
 	metric.Sample
@@ -65,9 +67,12 @@ func dotted(s metric.Sample) string {
 	words := strings.Split(s.Name, "_")
 	var tail []string
 	for _, l := range s.Labels {
-		if l.Name == "serverid" {
-			words = append([]string{words[0], l.Value}, words[1:]...)
-		} else {
+		switch last := len(words) - 1; l.Name {
+		case "serverid":
+			words = slices.Insert(words, 1, l.Value)
+		case "id":
+			words = slices.Insert(words, last, l.Value)
+		default:
 			tail = append(tail, l.Value)
 		}
 	}

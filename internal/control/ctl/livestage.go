@@ -251,13 +251,15 @@ func (s *session) livestageCancel(c *cobra.Command, r *pb.ConfigGreenCancelReque
 
 func livestageLogCommand(s *session) *cobra.Command {
 	r := &pb.ConfigGreenLogRequest{}
+	var count int
 	c := &cobra.Command{
 		Use:   "log",
 		Short: "Print what the scripts of a stage say, until it ends",
 		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return s.livestageLog(c, r) },
+		RunE:  func(c *cobra.Command, _ []string) error { return s.livestageLog(c, r, count) },
 	}
 	stageFlag(c, &r.Id)
+	c.Flags().IntVar(&count, "count", 0, "end after this `number` of lines")
 	return c
 }
 
@@ -265,7 +267,7 @@ func stageFlag(c *cobra.Command, id *string) {
 	c.Flags().StringVar(id, "id", "", "name of the stage; may be left out when there is one only")
 }
 
-func (s *session) livestageLog(c *cobra.Command, r *pb.ConfigGreenLogRequest) error {
+func (s *session) livestageLog(c *cobra.Command, r *pb.ConfigGreenLogRequest, count int) error {
 	if done, err := s.asJSON(c, "", pb.LivestageServiceLogProcedure, r); done {
 		return err
 	}
@@ -273,18 +275,20 @@ func (s *session) livestageLog(c *cobra.Command, r *pb.ConfigGreenLogRequest) er
 	if err != nil {
 		return err
 	}
-	stream, err := live.Log(c.Context(), connect.NewRequest(r))
+	ctx, cancel := context.WithCancel(c.Context())
+	defer cancel()
+	stream, err := live.Log(ctx, connect.NewRequest(r))
 	if err != nil {
 		return s.failed(c.Context(), err)
 	}
 	defer stream.Close()
-	for stream.Receive() {
+	for n := 0; stream.Receive(); {
 		if m := stream.Msg(); s.json {
 			err = writeJSON(c.OutOrStdout(), map[string]string{"id": m.Id, "text": m.Text})
 		} else {
 			_, err = fmt.Fprintln(c.OutOrStdout(), printable(m.Text))
 		}
-		if err != nil {
+		if n++; err != nil || n == count {
 			return err
 		}
 	}

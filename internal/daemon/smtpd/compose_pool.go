@@ -60,7 +60,7 @@ func newScriptPools(s *Startup, r *metric.Registry) *scriptPools {
 		scripts := &serverScripts{metrics: script.NewServerMetrics()}
 		choice := v.Threads.Script.Or(ScriptPool{Size: defaultPoolSize()})
 		if scripts.pool = p.shared[choice.ID]; scripts.pool == nil {
-			scripts.pool = add("servers."+v.ID, choice.Size, choice.Size*scriptsPerPlace)
+			scripts.pool = add("server:"+v.ID, choice.Size, choice.Size*scriptsPerPlace)
 		}
 		for _, set := range scripts.metrics.Sets() {
 			r.Register(set, metric.Label{Name: "serverid", Value: v.ID})

@@ -43,12 +43,12 @@ servers:
 threads: { scripts: [ { id: _default, size: 2 }, { id: _queues, size: 4, maxscripts: 5 }, { id: slow, size: 7 } ] }`
 	p, _, got := bounds(t, servers, new(Running))
 	want := map[string]string{
-		"_default": "2/128", "_queues": "4/5", postPool: "4/5", "slow": "7/448", "servers.a": "3/192",
+		"_default": "2/128", "_queues": "4/5", postPool: "4/5", "slow": "7/448", "server:a": "3/192",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	for id, pool := range map[string]string{"a": "servers.a", "b": "slow"} {
+	for id, pool := range map[string]string{"a": "server:a", "b": "slow"} {
 		if on, _ := p.server(id); on.ID() != pool {
 			t.Errorf("the scripts of %s run on %s", id, on.ID())
 		}
