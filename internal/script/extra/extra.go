@@ -74,6 +74,7 @@ var libraries = map[string]func(Options) *value.Library{
 	"bounce-classifier": classifierLibrary,
 	"telemetry":         telemetryLibrary,
 	"tracking":          trackingLibrary,
+	"milter":            milterLibrary,
 	"clamav":            clamLibrary,
 	"dlp":               dlpLibrary,
 	"dovecot":           dovecotLibrary,
