@@ -15,11 +15,11 @@ var (
 	took = regexp.MustCompile(`(\(|in )[0-9.]+[µm]?s`)
 )
 
-// TestPage runs the examples of docs/hsh.md, docs/modules.md and docs/authentication.md:
+// TestPage runs the examples of docs/hsh.md and the pages beside it named below:
 // blocks with a
 // name are files, blocks of console are commands with what they print.
 func TestPage(t *testing.T) {
-	for _, name := range []string{"hsh.md", "modules.md", "authentication.md"} {
+	for _, name := range []string{"hsh.md", "modules.md", "authentication.md", "messages.md"} {
 		t.Run(name, func(t *testing.T) { testPage(t, filepath.Join("..", "..", "docs", name)) })
 	}
 }
@@ -48,6 +48,7 @@ func testPage(t *testing.T, path string) {
 			if message != "" {
 				got += args[0] + ": " + message + "\n"
 			}
+			got = strings.ReplaceAll(got, "\r\n", "\n") // of messages
 			if got = took.ReplaceAllString(got, "${1}0s"); got != want {
 				t.Errorf("%s\nprints\n%s\nand the page says\n%s", line, got, want)
 			}
