@@ -161,7 +161,7 @@ func (e *Engine) library(phase string) (*value.Library, bool) {
 type execution struct {
 	runs        *runs
 	priority    uint8
-	check       func() // looks whether the script is still wanted; may be nil
+	check       checker // nil: the script is always wanted
 	host        any
 	transaction string
 	context     *cell // $context; nil where it is not set

@@ -99,12 +99,16 @@ func (p *Pool) Resize(size, most int) {
 	p.grantLocked()
 }
 
+// checker looks whether a script is still wanted, and ends it if not.
+// *session.Connection is one.
+type checker interface{ Check() }
+
 // seat is one script in a pool. It implements value.Turn.
 type seat struct {
 	pool     *Pool
 	priority uint8
 	hook     *hookMetrics
-	check    func() // looks whether the script is still wanted; may be nil
+	check    checker // nil: the script is always wanted
 	state    seatState
 
 	// Below: guarded by pool.mu.
@@ -130,7 +134,7 @@ const (
 var seats = sync.Pool{New: func() any { return new(seat) }}
 
 // enter waits until a script may begin. The error is the cause of ctx.
-func (p *Pool) enter(ctx context.Context, priority uint8, hook *hookMetrics, check func()) (*seat, error) {
+func (p *Pool) enter(ctx context.Context, priority uint8, hook *hookMetrics, check checker) (*seat, error) {
 	s := seats.Get().(*seat)
 	s.pool, s.priority, s.hook, s.check, s.fresh = p, min(priority, priorities-1), hook, check, true
 	if err := s.take(ctx); err != nil {
@@ -316,13 +320,13 @@ const watchInterval = time.Second
 // unnoticed when the client leaves.
 func (p *Pool) watch() {
 	for _, check := range p.longLasting() {
-		check()
+		check.Check()
 	}
 }
 
 // longLasting returns the checks of the scripts that were there a while ago, and
 // arms the timer again if there are scripts at all.
-func (p *Pool) longLasting() (checks []func()) {
+func (p *Pool) longLasting() (checks []checker) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for s := p.began.first; s != nil; s = s.watch.next {

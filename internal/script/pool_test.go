@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -216,31 +217,39 @@ func TestLimits(t *testing.T) {
 	})
 }
 
+// asks counts how often it is asked.
+type asks struct{ atomic.Int64 }
+
+func (a *asks) Check() { a.Add(1) }
+
 // TestWatch: a script that has been running for a while is asked about.
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pool := NewPool("p", 1, 1)
 		m := new(hookMetrics)
-		asked := 0
-		s, err := pool.enter(t.Context(), 0, m, func() { asked++ })
+		var asked asks
+		s, err := pool.enter(t.Context(), 0, m, &asked)
 		if err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(watchInterval + time.Millisecond)
-		if asked != 0 {
+		if asked.Load() != 0 {
 			t.Error("a script that had just begun was asked about")
 		}
 		time.Sleep(watchInterval)
 		s.leave()
 		time.Sleep(3 * watchInterval)
-		if asked != 1 || pool.watched {
-			t.Errorf("asked %d times, watched %v", asked, pool.watched)
+		synctest.Wait()
+		pool.mu.Lock()
+		defer pool.mu.Unlock()
+		if n := asked.Load(); n != 1 || pool.watched {
+			t.Errorf("asked %d times, watched %v", n, pool.watched)
 		}
 	})
 }
 
-// An empty hook on a pool costs 0.35 µs and two allocations; the pool and its
-// counters are a quarter of it.
+// An empty hook on a pool costs 0.9 µs where an empty script alone costs 0.4 µs,
+// and seven allocations, measured on a busy machine of two cores.
 func BenchmarkHook(b *testing.B) {
 	p := newPooled(b, NewPool("p", 2, 128), value.Limits{Time: time.Hour}, map[session.Phase]string{session.PhaseHelo: ""})
 	c, ctx := client(), b.Context()

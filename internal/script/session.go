@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/posthaste-mta/posthaste/internal/envelope"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
 	"github.com/posthaste-mta/posthaste/internal/script/mail"
 	"github.com/posthaste-mta/posthaste/internal/session"
@@ -44,7 +45,19 @@ func (h *sessionHost) CurrentMail() *mail.Message {
 }
 
 // cell carries $context from hook to hook of a connection.
-type cell struct{ v value.Value }
+type cell struct {
+	v    value.Value
+	id   envelope.ID // that name has been asked for last
+	text string      // of it
+}
+
+// name is the text of an id, which is mostly that of the hook before.
+func (c *cell) name(id envelope.ID) string {
+	if c.text == "" || c.id != id {
+		c.id, c.text = id, id.String()
+	}
+	return c.text
+}
 
 // decide runs the script of a phase. It returns what the script exited with,
 // nil at its end, and false on an error, which has been reported.
@@ -60,12 +73,13 @@ func (s *Session) decideBy(ctx context.Context, p *Program, phase session.Phase,
 		carried = &cell{}
 		c.Context = carried
 	}
-	transaction := c.ID.String()
+	id := c.ID
 	if host.transaction != nil {
-		transaction = host.transaction.ID.String()
+		id = host.transaction.ID
 	}
+	transaction := carried.name(id)
 	err := s.engine.run(ctx, p, &execution{
-		runs: s.runs[phase], priority: c.Priority, check: c.Check,
+		runs: s.runs[phase], priority: c.Priority, check: c,
 		host: host, transaction: transaction, context: carried,
 		variables: func(name string) value.Value {
 			switch name {
