@@ -19,6 +19,12 @@ func TestOperatorGuide(t *testing.T) {
 	followPage(t, "operating.md", 10)
 }
 
+// TestPolicyGuide follows docs/policies.md.
+func TestPolicyGuide(t *testing.T) {
+	t.Parallel()
+	followPage(t, "policies.md", 15)
+}
+
 // TestScriptedRelay follows docs/scripted-relay.md.
 func TestScriptedRelay(t *testing.T) {
 	t.Parallel()

@@ -181,7 +181,9 @@ func (e *Engine) bind(w *way, now int64) *binding {
 		return w.bound
 	}
 	b := &binding{generation: e.generation, suspended: e.suspends.find(&t)}
-	b.counters, b.applied = e.bound(&t, now)
+	if b.suspended == nil { // otherwise that is what it waits for, and when it ends this is found anew
+		b.counters, b.applied = e.bound(&t, now)
+	}
 	for _, c := range b.counters {
 		c.refs++
 	}
@@ -194,14 +196,13 @@ func (e *Engine) bind(w *way, now int64) *binding {
 // applies to it whether it counts or not.
 func (e *Engine) bound(t *Tuple, now int64) (counters []*counter, applied *Applied) {
 	for _, f := range e.families {
-		key := f.policy.key(t)
-		r := f.rule(t, &key, e.rules.algorithm)
+		r := f.rule(t, e.rules.algorithm)
 		if r == nil {
 			continue
 		}
 		applied = e.list(applied, r)
 		if r.limits.binds() {
-			counters = append(counters, e.counter(f, key, r, now))
+			counters = append(counters, e.counter(f, f.policy.key(t), r, now))
 		}
 		if r.limits.Stop {
 			break
@@ -231,15 +232,11 @@ func (w *way) tuple() Tuple {
 }
 
 // rule returns what binds the counter of t, or nil.
-func (f *family) rule(t *Tuple, key *Values, fallback Algorithm) *rule {
+func (f *family) rule(t *Tuple, fallback Algorithm) *rule {
 	dynamics := f.dynamics.find(t)
-	var static *Limits
-	if len(dynamics) == 0 {
-		if static = f.policy.static(t, key); static == nil {
-			return nil
-		}
-	} else {
-		static = f.policy.static(t, key) // for its properties
+	static := f.policy.static(t) // with dynamics, for its properties
+	if static == nil && len(dynamics) == 0 {
+		return nil
 	}
 	for _, r := range f.rules {
 		if r.static == static && slices.Equal(r.dynamics, dynamics) {
@@ -291,7 +288,7 @@ func (e *Engine) refresh(f *family, m *Match, now int64) {
 		if m != nil && !m.Holds(&t) {
 			continue
 		}
-		e.setRule(c, f.rule(&t, &key, e.rules.algorithm), now)
+		e.setRule(c, f.rule(&t, e.rules.algorithm), now)
 		if c.binds() {
 			e.wake(c, now)
 		} else {
@@ -326,10 +323,7 @@ func (e *Engine) wake(c *counter, now int64) {
 
 // rouse lets the first way that waits for c look at it.
 func (e *Engine) rouse(c *counter, now int64) {
-	w := c.waits.first[1]
-	if w == nil {
-		w = c.waits.first[0]
-	}
+	w := c.waits.front()
 	e.unpark(w)
 	if w.line.top() < 0 {
 		return // it looks by itself when it has something
@@ -359,10 +353,7 @@ func (e *Engine) park(w *way, l *waitList, reason Reason, now int64) {
 // release lets everything that waits in l look again.
 func (e *Engine) release(l *waitList) {
 	for l.size > 0 {
-		w := l.first[1]
-		if w == nil {
-			w = l.first[0]
-		}
+		w := l.front()
 		e.unpark(w)
 		e.enter(w.line)
 	}

@@ -85,11 +85,11 @@ func (p *Policy) key(t *Tuple) Values {
 
 // static returns what the file says of t: the first condition that holds, or the
 // default, or nil.
-func (p *Policy) static(t *Tuple, key *Values) *Limits {
+func (p *Policy) static(t *Tuple) *Limits {
 	seen := t
 	if p.rollsUp != 0 {
 		rolled := *t
-		rolled.Values = *key
+		rolled.Values = p.key(t)
 		seen = &rolled
 	}
 	if i := p.table.First(seen); i >= 0 {

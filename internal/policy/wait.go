@@ -46,6 +46,16 @@ func (l *waitList) remove(w *way) {
 	w.next, w.prev, w.on, w.why = nil, nil, nil, noReason
 }
 
+// front is the way that is first; nil: there is none.
+func (l *waitList) front() *way {
+	for p := priorities - 1; p >= 0; p-- {
+		if w := l.first[p]; w != nil {
+			return w
+		}
+	}
+	return nil
+}
+
 // timer is when a counter, a suspension or a dynamic policy is to be looked at.
 type timer struct {
 	at    int64

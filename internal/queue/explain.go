@@ -91,7 +91,7 @@ func (q *Queue) ExplainGroup(ctx context.Context, name string) (out []Explanatio
 	err = q.ask(ctx, func(s *schedule) {
 		sums := map[*subqueue]*Explanation{}
 		for _, g := range s.groups {
-			if g.key.grouping != name && !strings.EqualFold(g.key.domain.Value(), name) {
+			if g.grouping != name && !strings.EqualFold(g.key.domain.Value(), name) {
 				continue
 			}
 			x := sums[g.line]
@@ -164,13 +164,10 @@ func acceptedText(v *View) string {
 }
 
 func (s *schedule) explainResolved(x *Explanation, e *entry) {
-	k := &e.group.key
-	text := "resolved to " + k.mx
-	if k.addr.IsValid() {
-		text += " [" + k.addr.String() + "]"
-	}
-	if k.grouping != "" {
-		text += ", grouping " + k.grouping
+	k, grouping := &e.group.key, e.group.grouping
+	text := "resolved to " + strings.TrimSpace(k.mx+" ["+k.addr.String()+"]")
+	if grouping != "" {
+		text += ", grouping " + grouping
 	}
 	x.step(time.Time{}, "resolved", text)
 }
@@ -184,6 +181,7 @@ func (s *schedule) explainLine(x *Explanation, l *subqueue) {
 		}
 		x.Ways = append(x.Ways, s.way(w))
 	}
+	begin := len(x.Steps)
 	for i := range x.Ways {
 		w := &x.Ways[i]
 		if w.Why == 0 {
@@ -194,7 +192,7 @@ func (s *schedule) explainLine(x *Explanation, l *subqueue) {
 			x.Next = w.Until
 		}
 	}
-	slices.SortStableFunc(x.Steps, func(a, b Step) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(x.Steps[begin:], func(a, b Step) int { return a.At.Compare(b.At) })
 }
 
 func (s *schedule) way(v policy.WayView) Way {

@@ -15,6 +15,7 @@ type group struct {
 	destination *delivery.Destination // of the entry that came in last
 	settings    *Settings             // by which that was found
 	tuple       policy.Tuple          // of the eight fields, but for the source
+	grouping    string
 	line        *subqueue
 	lanes       [priorities]lane
 	waiting     int
@@ -23,12 +24,12 @@ type group struct {
 
 // groupKey is what the entries of a group have in common.
 type groupKey struct {
-	class    unique.Handle[class]
-	domain   unique.Handle[string]
-	mx       string     // first candidate
-	addr     netip.Addr // and its address
-	grouping string
-	sources  *policy.Sources
+	class     unique.Handle[class]
+	domain    unique.Handle[string]
+	mx        string            // first candidate
+	addr      netip.Addr        // and its address
+	groupings *policy.Groupings // by which its grouping was found
+	sources   *policy.Sources
 }
 
 const priorities = 2
@@ -121,25 +122,25 @@ func (s *schedule) activate(e *entry, d *delivery.Destination) {
 
 // groupOf returns the group for an entry that goes to d.
 func (s *schedule) groupOf(e *entry, d *delivery.Destination) *group {
-	key := groupKey{class: e.class, domain: e.domain}
+	key := groupKey{class: e.class, domain: e.domain, groupings: s.settings.Groupings}
 	if len(d.Hosts) > 0 {
 		key.mx, key.addr = d.Hosts[0].Name, d.Hosts[0].Addr.Addr()
 	}
 	key.sources = s.sourcesOf(e, d, key.addr)
-	c := e.class.Value()
-	t := policy.NewTuple(c.tenant, c.job, c.transport, "", key.mx, e.domain.Value(), key.addr)
-	key.grouping = s.settings.Groupings.Of(&t)
-	g := s.groups[key]
-	if g == nil {
-		t.Values[policy.Grouping] = key.grouping
-		g = &group{key: key, tuple: t}
-		for p := range g.lanes {
-			g.lanes[p].group = g
-			g.lanes[p].entries.init()
-		}
-		s.join(g)
-		s.groups[key] = g
+	if g := s.groups[key]; g != nil {
+		return g
 	}
+	g := &group{key: key}
+	c := e.class.Value()
+	g.tuple = policy.NewTuple(c.tenant, c.job, c.transport, "", key.mx, e.domain.Value(), key.addr)
+	g.grouping = key.groupings.Of(&g.tuple)
+	g.tuple.Values[policy.Grouping] = g.grouping
+	for p := range g.lanes {
+		g.lanes[p].group = g
+		g.lanes[p].entries.init()
+	}
+	s.join(g)
+	s.groups[key] = g
 	return g
 }
 

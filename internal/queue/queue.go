@@ -72,8 +72,10 @@ type Queue struct {
 	newID    func() envelope.ID
 	metrics  *Metrics
 	settings atomic.Pointer[Settings]
-	policies *policy.Metrics
-	sizes    [priorities]PriorityMetrics
+
+	reloading atomic.Bool // the schedule has yet to take settings
+	policies  *policy.Metrics
+	sizes     [priorities]PriorityMetrics
 
 	rules       *policy.Rules // of the first moment
 	suspensions []*policy.Suspension
@@ -153,7 +155,11 @@ func (q *Queue) Stop(ctx context.Context) error {
 // Running attempts keep the transport they began with.
 func (q *Queue) Reload(s *Settings) {
 	q.settings.Store(s)
-	q.inbox.post((*schedule).reloaded)
+	// One in the inbox stands for all: it takes the last. Otherwise whoever
+	// reloads without pause would make everything stale before it can start.
+	if q.reloading.CompareAndSwap(false, true) {
+		q.inbox.post((*schedule).reloaded)
+	}
 }
 
 // Body starts the body of a new message; see spool.Message.

@@ -28,6 +28,7 @@ type schedule struct {
 	engine  *policy.Engine // what may start
 	sources map[sourceKey]*policy.Sources
 	shared  map[string]*policy.Sources
+	locals  map[netip.Addr]*policy.Sources // of the system's choice
 	running map[*entry]*policy.Reservation // of what is SENDING
 	rests   map[netip.Addr]time.Duration   // of source addresses that could not be used: how long last
 
@@ -55,6 +56,7 @@ func newSchedule(q *Queue) *schedule {
 	s := &schedule{
 		q: q, settings: q.settings.Load(), now: began.UnixMilli(), began: began,
 		groups: map[groupKey]*group{}, sources: map[sourceKey]*policy.Sources{}, shared: map[string]*policy.Sources{},
+		locals:  map[netip.Addr]*policy.Sources{},
 		running: map[*entry]*policy.Reservation{}, rests: map[netip.Addr]time.Duration{},
 	}
 	s.engine = policy.New(policy.Options{
@@ -148,6 +150,7 @@ func (s *schedule) drain(done chan struct{}) {
 }
 
 func (s *schedule) reloaded() {
+	s.q.reloading.Store(false)
 	s.settings = s.q.settings.Load()
 	clear(s.sources)
 }
@@ -329,7 +332,7 @@ func (s *schedule) send(e *entry, a *attempt, slot *policy.Reservation) {
 	s.sending++
 	e.group.sending++
 	s.running[e] = slot
-	a.applied, a.Grouping, a.view.Grouping = slot.Applied, e.group.key.grouping, e.group.key.grouping
+	a.applied, a.Grouping, a.view.Grouping = slot.Applied, e.group.grouping, e.group.grouping
 	a.settle(slot.Tuple())
 	a.leaveFrom(slot.Source)
 	if slot.Limited() {

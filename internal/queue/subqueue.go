@@ -85,7 +85,7 @@ func (s *schedule) pooled(l *policy.Line, source int) bool {
 			from := l.Source(source)
 			a.settle(g.tuple.From(from))
 			a.leaveFrom(from)
-			a.Grouping = g.key.grouping
+			a.Grouping = g.grouping
 			return pool.Idle(&a.Attempt, g.destination)
 		}
 	}
@@ -112,7 +112,7 @@ func (s *schedule) sourcesOf(e *entry, d *delivery.Destination, remote netip.Add
 		t = own.Delivery
 	}
 	if t == nil || len(t.Sources) == 0 {
-		return s.share(false, []policy.Source{{Addr: d.Local, Index: -1}})
+		return s.systemsChoice(d.Local)
 	}
 	key := sourceKey{t, dns.FamilyOf(remote)}
 	if have := s.sources[key]; have != nil {
@@ -133,6 +133,19 @@ func (s *schedule) sourcesOf(e *entry, d *delivery.Destination, remote netip.Add
 	}
 	s.sources[key] = shared
 	return shared
+}
+
+// systemsChoice is the list of the one address that the system would choose.
+func (s *schedule) systemsChoice(local netip.Addr) *policy.Sources {
+	have := s.locals[local]
+	if have == nil {
+		if len(s.locals) >= maxSources {
+			clear(s.locals)
+		}
+		have = policy.NewSources(false, []policy.Source{{Addr: local, Index: -1}})
+		s.locals[local] = have
+	}
+	return have
 }
 
 type sourceKey struct {

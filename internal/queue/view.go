@@ -72,7 +72,7 @@ func (e *entry) view(v *View) {
 		v.Due = time.UnixMilli(e.due)
 	}
 	if e.group != nil {
-		v.RemoteMX, v.RemoteIP, v.Grouping = e.group.key.mx, e.group.key.addr, e.group.key.grouping
+		v.RemoteMX, v.RemoteIP, v.Grouping = e.group.key.mx, e.group.key.addr, e.group.grouping
 	}
 	if r := e.rare; r != nil {
 		v.Quotas, v.metadata, v.metadataSet = r.quotas, r.metadata, r.metadataSet
