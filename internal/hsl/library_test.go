@@ -3,6 +3,7 @@ package hsl_test
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/posthaste-mta/posthaste/internal/hsl/stdlib"
 	"github.com/posthaste-mta/posthaste/internal/hsl/value"
@@ -84,9 +85,11 @@ var testLibrary = value.NewLibrary(stdlib.New(stdlib.Options{}), value.Declarati
 // tally is a class of Go: it counts, has properties, and iterates over what it
 // was given.
 type tally struct {
+	total float64
+	at    int
+
+	mu     sync.Mutex // whoever counts memory looks at the values at any time
 	values []value.Value
-	total  float64
-	at     int
 }
 
 var tallyClass = &value.Class{Name: "Tally", Doc: "Adds up."}
@@ -95,6 +98,8 @@ func init() {
 	add := func(c *value.Call) (value.Value, error) {
 		t := c.This.Native.(*tally)
 		t.total += c.Num(0)
+		t.mu.Lock()
+		defer t.mu.Unlock()
 		t.values = append(t.values, c.Args[0])
 		return value.FromObject(c.This), nil
 	}
@@ -138,6 +143,8 @@ func (t *tally) GetProperty(name string) (value.Value, bool) {
 	if name != "count" {
 		return value.None, false
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	return value.Int(len(t.values)), true
 }
 
@@ -150,6 +157,8 @@ func (t *tally) SetProperty(name string, v value.Value) error {
 }
 
 func (t *tally) Next(*value.Thread) (key, v value.Value, ok bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.at == len(t.values) {
 		return value.None, value.None, false, nil
 	}
@@ -158,6 +167,8 @@ func (t *tally) Next(*value.Thread) (key, v value.Value, ok bool, err error) {
 }
 
 func (t *tally) EachValue(f func(value.Value) error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, v := range t.values {
 		if err := f(v); err != nil {
 			return err

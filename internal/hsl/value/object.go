@@ -22,7 +22,8 @@ type Properties interface {
 
 // Holder is implemented by a Native that keeps Values, so that they can be
 // measured and shared. Once the object is published (Object.Published) it has
-// to Publish what it is given to keep. EachValue stops when f returns an error.
+// to Publish what it is given to keep, and EachValue may be called by any thread
+// at any time, while a method runs, too. It stops when f returns an error.
 type Holder interface {
 	EachValue(f func(Value) error) error
 }
