@@ -279,7 +279,7 @@ func TestQueueAfterAttempt(t *testing.T) {
 			return v.Retry == 1 && v.Reason == "by script" && time.Until(v.Due) < 11*time.Minute
 		},
 		`["increment_retry" => false]`: func(v *queue.View) bool { return v.Retry == 0 && time.Until(v.Due) > 50*time.Minute },
-		`["reset_retry" => true]`:      func(v *queue.View) bool { return v.Retry == 0 },
+		`["reset_retry" => true]`:      func(v *queue.View) bool { return v.Retry == 0 && time.Until(v.Due) > 50*time.Minute },
 		`["transportid" => "other"]`:   func(v *queue.View) bool { return v.Retry == 1 && v.Transport == "other" },
 		`["hold" => true]`:             func(v *queue.View) bool { return v.State == queue.StateHold },
 	} {
