@@ -262,3 +262,18 @@ pki:
 	}
 	m.stop()
 }
+
+// TestCertificateStorageFails: a storage that cannot be used keeps nobody from
+// mail, and it is said what is wrong with it.
+func TestCertificateStorageFails(t *testing.T) {
+	m := newCertified(t, "www.posthaste.net")
+	m.write("not-a-folder", "a file")
+	m.running(fmt.Sprintf("pki: { acme: { storage: { file: %q } } }", m.path("not-a-folder/acme")))
+	m.start()
+	m.waitFor("certificates are not obtained: acme: storage: ")
+	expectContains(t, m.certs("status").expectCode(0).err.String(), "Certificates are not obtained: acme: storage: ", "not-a-folder")
+	if got := leaf(t, m.smtp, "mx.posthaste.net"); got.VerifyHostname("mx.posthaste.net") != nil {
+		t.Errorf("served %v", got.DNSNames)
+	}
+	m.stop()
+}

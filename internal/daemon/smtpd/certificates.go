@@ -25,7 +25,7 @@ import (
 // it.
 type certificates struct {
 	keeper   *acme.Keeper
-	resolver *dns.Resolver // of the self-check; replaced on reload
+	resolver *dns.Resolver // of the self-check
 	folder   string        // that the keeper was started on
 	sockets  []challengeSocket
 	servers  []*http.Server // by place in sockets
@@ -60,7 +60,11 @@ func (d *Daemon) openChallenges(ctx context.Context, inherited *daemon.Inherited
 }
 
 // buildCertificates makes the keeper, which does nothing yet.
-func (d *Daemon) buildCertificates() {
+func (d *Daemon) buildCertificates(first *snapshot) (err error) {
+	if d.certs.resolver, err = dns.New(first.running.checkResolver()); err != nil {
+		return err
+	}
+	d.undo = append(d.undo, d.certs.resolver.Stop)
 	metrics := new(acme.Metrics)
 	d.certs.keeper = acme.New(acme.Parts{
 		Resolver: d.resolver, Agent: "posthaste/" + daemon.Version(),
@@ -76,6 +80,7 @@ func (d *Daemon) buildCertificates() {
 			d.certs.servers[len(d.certs.servers)-1].TLSConfig = d.certs.keeper.Responder().Config()
 		}
 	}
+	return nil
 }
 
 // noLog takes what strangers make a server complain about.
@@ -105,9 +110,7 @@ func (d *Daemon) stopCertificates(ctx context.Context) {
 		}
 	}
 	d.certs.keeper.Stop()
-	if d.certs.resolver != nil {
-		d.certs.resolver.Stop()
-	}
+	d.certs.resolver.Stop()
 }
 
 // completeCertificates joins the order of certificates with what only a running
@@ -131,32 +134,27 @@ func (d *Daemon) completeCertificates(next *snapshot) {
 // configureKeeper puts the options of a snapshot in force, and starts the keeper
 // when it has something to do for the first time.
 func (d *Daemon) configureKeeper(next *snapshot) {
-	resolver, err := next.running.checkResolver()
-	if err != nil {
-		d.log.Warn(err.Error())
-		resolver = nil
+	if err := d.certs.resolver.Configure(next.running.checkResolver()); err != nil {
+		d.log.Warn(err.Error()) // the servers from before stay
 	}
 	o := next.acme
-	o.Publisher = next.running.PKI.ACME.DNS.publisher(d.resolver)
-	if resolver != nil {
-		o.Check.Resolver = resolver
-		o.Publisher = next.running.PKI.ACME.DNS.publisher(resolver)
+	o.Check.Resolver = d.certs.resolver
+	o.Publisher = next.running.PKI.ACME.DNS.publisher(d.certs.resolver)
+	if o.Off() == "" && o.Uses(acme.HTTP01) && len(d.certs.sockets) == 0 && d.monitorSocket == nil {
+		d.log.Warn("pki.acme: nothing of this process answers http-01; set pki.acme.listeners in " + d.startup.Path)
 	}
 	keeper, folder := d.certs.keeper, next.running.PKI.ACME.Storage.File
 	keeper.Configure(o)
 	if !keeper.Started() && (o.Off() == "" || hasCertificates(folder)) {
 		if err := d.startKeeper(folder); err != nil {
-			o.Fault = err.Error()
-			keeper.Configure(o)
+			without := *o
+			without.Fault = err.Error()
+			keeper.Configure(&without)
 			d.log.Warn("certificates are not obtained: " + err.Error())
 		}
 	} else if keeper.Started() && folder != d.certs.folder {
 		d.log.Warn("pki.acme.storage.file takes effect after a restart; certificates stay in " + d.certs.folder)
 	}
-	if old := d.certs.resolver; old != nil {
-		old.Stop() // an attempt that runs fails, and is made again
-	}
-	d.certs.resolver = resolver
 }
 
 func (d *Daemon) startKeeper(folder string) error {

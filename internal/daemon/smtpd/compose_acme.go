@@ -163,9 +163,9 @@ func (a *ACMEDNS) publisher(r acme.Resolver) acme.Publisher {
 	return nil
 }
 
-// checkResolver is the DNS as the self-check sees it: the MTA's own without its
+// checkResolver composes the options of the DNS as the self-check sees it: the MTA's own without its
 // cache, which may hold what was there before a customer changed it.
-func (r *Running) checkResolver() (*dns.Resolver, error) {
+func (r *Running) checkResolver() dns.Options {
 	o := r.Resolver.Options()
 	o.CacheSize, o.DomainCacheSize = 0, 0
 	if s := r.PKI.ACME.SelfCheck.Resolver; s.Set {
@@ -174,7 +174,7 @@ func (r *Running) checkResolver() (*dns.Resolver, error) {
 	if o.Timeout == 0 || o.Timeout > 5*time.Second {
 		o.Timeout = 5 * time.Second
 	}
-	return dns.New(o)
+	return o
 }
 
 // hasCertificates reports whether a folder holds what was obtained before.

@@ -64,7 +64,9 @@ func (d *Daemon) build(first *snapshot) (err error) {
 	for p, sizes := range d.queue.Priorities() {
 		d.registry.Register(sizes, metric.Label{Name: "priority", Value: strconv.Itoa(p)})
 	}
-	d.buildCertificates()
+	if err := d.buildCertificates(first); err != nil {
+		return err
+	}
 	if d.control != nil {
 		d.control.Provide(d.parts())
 	}

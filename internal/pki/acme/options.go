@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/metric"
@@ -49,6 +50,11 @@ func (o *Options) Off() string {
 		return "pki.acme.email is not set"
 	}
 	return o.Fault
+}
+
+// Uses reports whether names may be shown to be ours in that way.
+func (o *Options) Uses(challenge string) bool {
+	return slices.Contains(candidates(o.Challenges, ""), challenge)
 }
 
 func (o *Options) policy() *policy {
