@@ -111,6 +111,16 @@ const (
 	longRest  = time.Minute
 )
 
+// holdDown is how long to leave an address alone after it was left alone for
+// last; never less than is configured.
+func (s *schedule) holdDown(last time.Duration) time.Duration {
+	least := s.settings.HoldDown
+	if least <= 0 {
+		least = shortRest
+	}
+	return max(min(2*last, longRest), least)
+}
+
 // without leaves alone the source address of a, which this machine refuses or
 // whose proxy is down, and puts the entry back; it waits in the active queue
 // until there is an address. One that is refused and has no other beside it is
@@ -152,7 +162,7 @@ func (a *attempt) hasOther() bool {
 func (s *schedule) rest(from netip.Addr, tag string) {
 	only, err := policy.Exactly(map[policy.Field]string{policy.LocalIP: from.String()})
 	if err == nil {
-		wait := min(max(2*s.rests[from], shortRest), longRest)
+		wait := s.holdDown(s.rests[from])
 		s.rests[from] = wait
 		_, err = s.engine.Suspend(&policy.Suspension{
 			ID: "localip " + from.String(), If: only, Tag: tag, Created: time.Now(), TTL: wait,

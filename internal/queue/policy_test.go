@@ -363,6 +363,7 @@ func TestAddressThatCannotBeUsed(t *testing.T) {
 	inWorld(t, func(w *world) {
 		d := w.settings.Transports["out"].Delivery
 		d.Sources, d.Ordered = sources("198.51.100.1", "198.51.100.2"), true
+		w.settings.HoldDown = 20 * time.Second
 		w.courier.reply = func(a *delivery.Attempt) delivery.Outcome {
 			if a.Source.Addr == netip.MustParseAddr("198.51.100.1") {
 				return delivery.Outcome{Status: delivery.Deferred, Stage: delivery.StageConnect, Err: delivery.ErrProxy}
@@ -383,6 +384,20 @@ func TestAddressThatCannotBeUsed(t *testing.T) {
 		}
 		if from["198.51.100.1"] != 1 || from["198.51.100.2"] != 5 || w.count() != 0 {
 			t.Errorf("left from %v, %d wait", from, w.count())
+		}
+		// It is left alone for twenty seconds, forty, and then a minute each time.
+		var tries []string
+		for at := 5; at <= 200; at += 5 {
+			time.Sleep(5 * time.Second)
+			w.add(recipient(1, "again@one.example"))
+			synctest.Wait()
+			all := w.courier.seen()
+			if len(all) > 1 && all[len(all)-2].Source.Addr == netip.MustParseAddr("198.51.100.1") {
+				tries = append(tries, fmt.Sprint(at))
+			}
+		}
+		if got := strings.Join(tries, " "); got != "20 60 120 180" {
+			t.Errorf("it was tried again after %s seconds", got)
 		}
 	})
 }

@@ -19,6 +19,9 @@ type Settings struct {
 	Concurrency int               // attempts at once; at least 1
 	MaxMessages int               // kept in memory, the rest waits on disk; 0: no limit
 	Groupings   *policy.Groupings // nil: none
+	// HoldDown is how long a source address that could not be used, or whose
+	// proxy could not be reached, is left alone the first time; zero: 10 s.
+	HoldDown time.Duration
 	// ByDestination returns the settings of a transport for a destination where
 	// they are others than those in Transports, else nil. It runs on the
 	// schedule. Nil: there are none.

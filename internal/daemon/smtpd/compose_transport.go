@@ -24,6 +24,7 @@ func (c *snapshot) queueSettings() (*queue.Settings, error) {
 		Transports:  map[string]*queue.Transport{},
 		Concurrency: r.Queues.Concurrency.Total,
 		MaxMessages: r.Queues.MaxMessages,
+		HoldDown:    r.Queues.Proxy.HoldDown,
 	}
 	var err error
 	if s.Groupings, err = r.groupings(); err != nil {
