@@ -116,7 +116,7 @@ func TestGolden(t *testing.T) {
 		},
 		"columns": {
 			"queue list --limit 1 --json -F serverid,senderip,senderhelo,saslusername,sender,senderdomain,recipientdomain,transportid,jobid,tenantid,priority,retrycount,retrydelay,retryreason",
-			"queue list active --limit 1",
+			"queue list active -F id,queueid,state,recipient,transportid,jobid,remotemx,remoteip --limit 1",
 		},
 		"count": {
 			"queue count", "queue count --state HOLD --json", "queue count --state HOLD --json-request",
