@@ -182,7 +182,6 @@ func TestSmallFilesReloadOnTheirOwn(t *testing.T) {
 	m := newRelay(t, far.Addr())
 	m.write("smtpd-suspend.yaml", "version: \"6.9\"\nsuspends: [ { recipientdomain: closed.test, tag: from-file } ]\n")
 	m.write("smtpd-policy.yaml", "version: \"6.9\"\npolicies: [ { fields: [ recipientdomain ], default: { concurrency: 7 } } ]\n")
-	m.write("smtpd-delivery.yaml", "version: \"6.9\"\n")
 	m.start()
 	submit(t, m.smtp, "a@example.org", "b@closed.test")
 	m.waitCount(1, "--state", "ACTIVE")

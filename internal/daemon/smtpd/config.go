@@ -47,8 +47,11 @@ func (s *Startup) locate(options config.LoadOptions) {
 			continue
 		}
 		*path = filepath.Join(filepath.Dir(s.Path), string(kind)+".yaml")
-		if !options.Exists(*path) {
-			*path = s.layout.File(kind)
+		// One of the small files that is nowhere yet is expected beside the startup
+		// file.
+		usual := s.layout.File(kind)
+		if !options.Exists(*path) && (kind == config.SMTPDApp || options.Exists(usual)) {
+			*path = usual
 		}
 	}
 }
