@@ -14,14 +14,18 @@ import (
 // of spec hsl-phases.md 2 to 9 have them.
 
 var connectBuiltins = []*value.Builtin{
-	accepting("Accept", "Lets the client in.", []value.Option{
-		{Name: "reason", Type: value.StringType | value.ArrayType, Doc: "the text of the banner"},
-		{Name: "remoteip", Type: value.StringType, Doc: "address that stands for the client's from now on"},
-		{Name: "remoteptr", Type: value.StringType, Doc: "name that stands for the client's from now on"},
-		codesOption,
-	}, acceptConnect),
-	rejectBuiltin(func(v session.Verdict) any { return session.ConnectVerdict{Verdict: v} }),
-	deferBuiltin(func(v session.Verdict) any { return session.ConnectVerdict{Verdict: v} }),
+	accepting("Accept", "Lets the client in.", `if ($arguments["remoteip"] == "192.0.2.1")
+	Accept(["remoteptr" => "mx.example.com", "reason" => "mail.example.net at your service"]);`,
+		[]value.Option{
+			{Name: "reason", Type: value.StringType | value.ArrayType, Doc: "the text of the banner"},
+			{Name: "remoteip", Type: value.StringType, Doc: "address that stands for the client's from now on"},
+			{Name: "remoteptr", Type: value.StringType, Doc: "name that stands for the client's from now on"},
+			codesOption,
+		}, acceptConnect),
+	rejectBuiltin(`if ($arguments["remoteip"] == "192.0.2.1")
+	Reject("we have enough of you", ["reply_codes" => ["code" => 554, "enhanced" => [5, 7, 1]]]);`, func(v session.Verdict) any { return session.ConnectVerdict{Verdict: v} }),
+	deferBuiltin(`if (!isset($arguments["remoteptr"]))
+	Defer("come back with a name", ["reply_codes" => ["enhanced" => [4, 7, 25]]]);`, func(v session.Verdict) any { return session.ConnectVerdict{Verdict: v} }),
 }
 
 func acceptConnect(o value.Options) (any, error) {
@@ -40,18 +44,21 @@ func acceptConnect(o value.Options) (any, error) {
 }
 
 var proxyBuiltins = []*value.Builtin{
-	accepting("Pass", "Hands the command to the server.", []value.Option{
-		{Name: "command", Type: value.StringType, Doc: "line to interpret instead"},
-		nextOption,
-	}, func(o value.Options) (any, error) {
-		v := session.ProxyVerdict{Next: o.Bool("next")}
-		if o.Has("command") {
-			v.Command = o.Str("command")
-		}
-		return v, nil
-	}),
+	accepting("Pass", "Hands the command to the server.", `// See each command until the client has logged in.
+Pass(["next" => !isset($connection["auth"])]);`,
+		[]value.Option{
+			{Name: "command", Type: value.StringType, Doc: "line to interpret instead"},
+			nextOption,
+		}, func(o value.Options) (any, error) {
+			v := session.ProxyVerdict{Next: o.Bool("next")}
+			if o.Has("command") {
+				v.Command = o.Str("command")
+			}
+			return v, nil
+		}),
 	{
-		Name: "Reply", Doc: "Answers in place of the server. Ends the script.", Terminates: true, Returns: value.NoneType,
+		Name: "Reply", Doc: "Answers in place of the server. Ends the script.", Example: `if ($arguments["command"] =~ #/^(NOOP|EXPN)\b/i)
+	Reply("not here", ["reply_codes" => ["code" => 502, "enhanced" => [5, 5, 1]], "next" => true]);`, Terminates: true, Returns: value.NoneType,
 		Params: []value.Param{reasonParam, {Name: "options", Type: value.ArrayType, Optional: true,
 			Options: []value.Option{disconnectOption, codesOption, nextOption}}},
 		Func: func(c *value.Call) (value.Value, error) {
@@ -67,42 +74,53 @@ var proxyBuiltins = []*value.Builtin{
 var nextOption = value.Option{Name: "next", Type: value.BooleanType, Default: value.False, Doc: "run for the next command too"}
 
 var heloBuiltins = []*value.Builtin{
-	accepting("Accept", "Takes the greeting.", []value.Option{
-		reasonOption, codesOption,
-		{Name: "extensions", Type: value.ArrayType, Doc: "exactly those to announce; ignored for HELO"},
-		{Name: "host", Type: value.StringType, Doc: "name that stands for the client's from now on"},
-	}, func(o value.Options) (any, error) {
-		v := session.HeloVerdict{Verdict: accepted(o)}
-		if o.Has("host") {
-			v.Host = o.Str("host")
-		}
-		if list := o.Array("extensions"); list != nil {
-			v.Extensions = []string{}
-			for keyword := range list.Values() {
-				v.Extensions = append(v.Extensions, keyword.Text())
+	accepting("Accept", "Takes the greeting.", `// It says that it can do pipelining, and cannot.
+if ($arguments["host"] == "me.example")
+	Accept(["extensions" => array_filter(function ($x) { return $x != "PIPELINING"; }, $arguments["extensions"])]);`,
+		[]value.Option{
+			reasonOption, codesOption,
+			{Name: "extensions", Type: value.ArrayType, Doc: "exactly those to announce; ignored for HELO"},
+			{Name: "host", Type: value.StringType, Doc: "name that stands for the client's from now on"},
+		}, func(o value.Options) (any, error) {
+			v := session.HeloVerdict{Verdict: accepted(o)}
+			if o.Has("host") {
+				v.Host = o.Str("host")
 			}
-		}
-		return v, nil
-	}),
-	rejectBuiltin(func(v session.Verdict) any { return session.HeloVerdict{Verdict: v} }),
-	deferBuiltin(func(v session.Verdict) any { return session.HeloVerdict{Verdict: v} }),
+			if list := o.Array("extensions"); list != nil {
+				v.Extensions = []string{}
+				for keyword := range list.Values() {
+					v.Extensions = append(v.Extensions, keyword.Text())
+				}
+			}
+			return v, nil
+		}),
+	rejectBuiltin(`if ($arguments["host"] == "me.example")
+	Reject("that is our name", ["disconnect" => true]);`, func(v session.Verdict) any { return session.HeloVerdict{Verdict: v} }),
+	deferBuiltin(`if (!isset($connection["remoteptr"]) and $arguments["verb"] == "EHLO")
+	Defer(["who are you?", "try again later"]);`, func(v session.Verdict) any { return session.HeloVerdict{Verdict: v} }),
 }
 
 var authBuiltins = []*value.Builtin{
-	accepting("Accept", "Takes the client for who it says it is.", []value.Option{
-		reasonOption, codesOption,
-		{Name: "username", Type: value.StringType, Doc: "who it is; wanted for mechanisms that the server does not decode"},
-	}, func(o value.Options) (any, error) {
-		v := session.AuthVerdict{Verdict: accepted(o)}
-		if o.Has("username") {
-			v.Username = o.Str("username")
-		}
-		return v, nil
-	}),
-	rejectBuiltin(func(v session.Verdict) any { return session.AuthVerdict{Verdict: v} }),
-	deferBuiltin(func(v session.Verdict) any { return session.AuthVerdict{Verdict: v} }),
+	accepting("Accept", "Takes the client for who it says it is.", `if ($arguments["username"] == "joe" and $arguments["password"] == "pw")
+	Accept(["username" => "joe@example.net"]);`,
+		[]value.Option{
+			reasonOption, codesOption,
+			{Name: "username", Type: value.StringType, Doc: "who it is; wanted for mechanisms that the server does not decode"},
+		}, func(o value.Options) (any, error) {
+			v := session.AuthVerdict{Verdict: accepted(o)}
+			if o.Has("username") {
+				v.Username = o.Str("username")
+			}
+			return v, nil
+		}),
+	rejectBuiltin(`if (!isset($connection["tls"]))
+	Reject("not without TLS", ["reply_codes" => ["code" => 538, "enhanced" => [5, 7, 11]]]);`, func(v session.Verdict) any { return session.AuthVerdict{Verdict: v} }),
+	deferBuiltin(`$accounts = none; // the database does not answer
+if (!is_array($accounts))
+	Defer("logins do not work at the moment");`, func(v session.Verdict) any { return session.AuthVerdict{Verdict: v} }),
 	{
-		Name: "Reply", Doc: "Sends a challenge; the script runs again with the client's response. Ends the script.",
+		Name: "Reply", Doc: "Sends a challenge; the script runs again with the client's response. Ends the script.", Example: `if ($arguments["mechanism"] == "LOGIN-TOKEN" and $arguments["state"] == 0)
+	Reply("VG9rZW46"); // "Token:" in Base64`,
 		Terminates: true, Returns: value.NoneType,
 		Params: []value.Param{
 			{Name: "reply", Type: value.StringType, Optional: true, Default: value.String("")},
@@ -119,46 +137,63 @@ var authBuiltins = []*value.Builtin{
 }
 
 var mailBuiltins = []*value.Builtin{
-	accepting("Accept", "Takes the sender.", []value.Option{
-		reasonOption, codesOption,
-		{Name: "sender", Type: addressType, Doc: "stands for the sender in the whole transaction"},
-	}, func(o value.Options) (any, error) {
-		v := session.MailVerdict{Verdict: accepted(o)}
-		var err error
-		v.Sender, err = replacement(o, "sender")
-		return v, err
-	}),
-	rejectBuiltin(func(v session.Verdict) any { return session.MailVerdict{Verdict: v} }),
-	deferBuiltin(func(v session.Verdict) any { return session.MailVerdict{Verdict: v} }),
+	accepting("Accept", "Takes the sender.", `if ($arguments["address"]["domain"] == "example.org")
+	Accept(["sender" => ["localpart" => str_lower($arguments["address"]["localpart"]), "domain" => "example.com"]]);`,
+		[]value.Option{
+			reasonOption, codesOption,
+			{Name: "sender", Type: addressType, Doc: "stands for the sender in the whole transaction"},
+		}, func(o value.Options) (any, error) {
+			v := session.MailVerdict{Verdict: accepted(o)}
+			var err error
+			v.Sender, err = replacement(o, "sender")
+			return v, err
+		}),
+	rejectBuiltin(`if (!isset($connection["auth"]) and $arguments["address"]["domain"] == "example.org")
+	Reject("log in to send as one of us", ["reply_codes" => ["code" => 550, "enhanced" => [5, 7, 1]]]);`, func(v session.Verdict) any { return session.MailVerdict{Verdict: v} }),
+	deferBuiltin(`if (isset($arguments["params"]["SIZE"]) and $arguments["params"]["SIZE"] > 9)
+	Defer("no room for that much", ["reply_codes" => ["code" => 452, "enhanced" => [4, 3, 1]]]);`, func(v session.Verdict) any { return session.MailVerdict{Verdict: v} }),
 }
 
 var rcptBuiltins = []*value.Builtin{
-	accepting("Accept", "Takes the recipient.", []value.Option{
-		reasonOption, codesOption,
-		{Name: "recipient", Type: addressType, Doc: "stands for the recipient from now on"},
-		{Name: "transportid", Type: value.StringType, Doc: "transport for this recipient"},
-	}, func(o value.Options) (any, error) {
-		v := session.RcptVerdict{Verdict: accepted(o)}
-		if o.Has("transportid") {
-			v.Transport = o.Str("transportid")
-		}
-		var err error
-		v.Recipient, err = replacement(o, "recipient")
-		return v, err
-	}),
-	rejectBuiltin(func(v session.Verdict) any { return session.RcptVerdict{Verdict: v} }),
-	deferBuiltin(func(v session.Verdict) any { return session.RcptVerdict{Verdict: v} }),
+	accepting("Accept", "Takes the recipient.", `if ($arguments["recipient"] == "joe@example.net")
+	Accept(["recipient" => "joe.smith@example.net", "transportid" => "inside"]);`,
+		[]value.Option{
+			reasonOption, codesOption,
+			{Name: "recipient", Type: addressType, Doc: "stands for the recipient from now on"},
+			{Name: "transportid", Type: value.StringType, Doc: "transport for this recipient"},
+		}, func(o value.Options) (any, error) {
+			v := session.RcptVerdict{Verdict: accepted(o)}
+			if o.Has("transportid") {
+				v.Transport = o.Str("transportid")
+			}
+			var err error
+			v.Recipient, err = replacement(o, "recipient")
+			return v, err
+		}),
+	rejectBuiltin(`if (!array_includes($arguments["recipient"], ["ann@example.net", "bob@example.net"]))
+	Reject("nobody of that name", ["reply_codes" => ["code" => 550, "enhanced" => [5, 1, 1]]]);`, func(v session.Verdict) any { return session.RcptVerdict{Verdict: v} }),
+	deferBuiltin(`if (length($transaction["recipients"]) > 0)
+	Defer("one recipient at a time", ["reply_codes" => ["code" => 452, "enhanced" => [4, 5, 3]]]);`, func(v session.Verdict) any { return session.RcptVerdict{Verdict: v} }),
 }
 
 var eodBuiltins = append([]*value.Builtin{
-	accepting("Accept", "Takes the message, with everything that was queued.", []value.Option{reasonOption, codesOption},
+	accepting("Accept", "Takes the message, with everything that was queued.", `foreach ($transaction["recipients"] as $r)
+	$arguments["mail"]->queue($transaction["senderaddress"], $r["address"], $r["transportid"]);
+Accept(["reason" => "it will be delivered"]);`,
+		[]value.Option{reasonOption, codesOption},
 		func(o value.Options) (any, error) { return accepted(o), nil }),
-	rejectBuiltin(func(v session.Verdict) any { return v }),
-	deferBuiltin(func(v session.Verdict) any { return v }),
+	rejectBuiltin(`if ($arguments["mail"]->getHeader("From") === none)
+	Reject("it has no From", ["reply_codes" => ["code" => 550, "enhanced" => [5, 6, 0]]]);`, func(v session.Verdict) any { return v }),
+	deferBuiltin(`$scanner = none; // no answer
+if ($scanner === none)
+	Defer("it cannot be scanned now");`, func(v session.Verdict) any { return v }),
 }, mail.EODFunctions()...)
 
 var disconnectBuiltins = []*value.Builtin{
-	accepting("Pass", "Has nothing to decide.", nil, func(value.Options) (any, error) { return nil, nil }),
+	accepting("Pass", "Has nothing to decide.", `if (isset($arguments["error"]))
+	echo "lost: " . $arguments["error"]["reason"];
+Pass();`,
+		nil, func(value.Options) (any, error) { return nil, nil }),
 }
 
 // replacement reads an address option; nil where it is not given.

@@ -25,20 +25,32 @@ type queueHost struct {
 func hostOf(c *value.Call) *queueHost { return c.Host.(*queueHost) }
 
 var predeliveryBuiltins = []*value.Builtin{
-	concluding("Try", "Makes the attempt.", tryOptions, func(c *value.Call, o value.Options) (queue.Decision, error) {
-		t, err := hostOf(c).try(c, o)
-		return queue.Decision{Try: t}, err
-	}),
-	concluding("Queue", "Keeps the entry for another attempt.", queueAgainOptions, requeue),
-	concluding("Bounce", "Ends the entry with a report to the sender, without an attempt.", []value.Option{reasonOption, dsnOption}, remove(queue.Bounce)),
-	concluding("Delete", "Ends the entry without an attempt and without a report.", []value.Option{reasonOption}, remove(queue.Delete)),
+	concluding("Try", "Makes the attempt.", `if ($message["recipientaddress"]["domain"] == "example.net")
+	Try(["host" => "mx.example.net", "port" => 2525, "tls" => "require", "timeout" => ["MAIL" => 60]]);`,
+		tryOptions, func(c *value.Call, o value.Options) (queue.Decision, error) {
+			t, err := hostOf(c).try(c, o)
+			return queue.Decision{Try: t}, err
+		}),
+	concluding("Queue", "Keeps the entry for another attempt.", `if ($arguments["retry"] >= 2)
+	Queue(["delay" => 3600, "reason" => "patience", "transportid" => "slow"]);`,
+		queueAgainOptions, requeue),
+	concluding("Bounce", "Ends the entry with a report to the sender, without an attempt.", `if ($message["recipientaddress"]["domain"] == "example.net")
+	Bounce(["reason" => "that office is closed"]);`,
+		[]value.Option{reasonOption, dsnOption}, remove(queue.Bounce)),
+	concluding("Delete", "Ends the entry without an attempt and without a report.", `if ($message["sender"] == "ann@example.org" and $arguments["retry"] > 1)
+	Delete(["reason" => "it is of no use any more"]);`,
+		[]value.Option{reasonOption}, remove(queue.Delete)),
 	setMetadata, getMetadata,
 }
 
 var postdeliveryBuiltins = []*value.Builtin{
-	concluding("Default", "Does what $arguments[\"action\"] says.", nil, func(*value.Call, value.Options) (queue.Decision, error) { return queue.Decision{}, nil }),
-	concluding("Queue", "Keeps the entry for another attempt. Throws after a delivery.", append(queueAgainOptions[:len(queueAgainOptions):len(queueAgainOptions)], dsnOption,
-		value.Option{Name: "dsn_delayed", Type: value.BooleanType, Default: value.False, Doc: "tell the sender about the delay"}),
+	concluding("Default", "Does what $arguments[\"action\"] says.", `if ($arguments["action"] == "QUEUE")
+	Default();`,
+		nil, func(*value.Call, value.Options) (queue.Decision, error) { return queue.Decision{}, nil }),
+	concluding("Queue", "Keeps the entry for another attempt. Throws after a delivery.", `if (isset($arguments["attempt"]["result"]) and $arguments["attempt"]["result"]["state"] == "RCPT")
+	Queue(["delay" => 900, "reason" => "mailbox is full", "dsn_delayed" => true]);`,
+		append(queueAgainOptions[:len(queueAgainOptions):len(queueAgainOptions)], dsnOption,
+			value.Option{Name: "dsn_delayed", Type: value.BooleanType, Default: value.False, Doc: "tell the sender about the delay"}),
 		undelivered(func(c *value.Call, o value.Options) (queue.Decision, error) {
 			d, err := requeue(c, o)
 			if err == nil {
@@ -47,8 +59,12 @@ var postdeliveryBuiltins = []*value.Builtin{
 			d.NotifyDelay = o.Bool("dsn_delayed")
 			return d, err
 		})),
-	concluding("Bounce", "Ends the entry with a report to the sender. Throws after a delivery.", []value.Option{reasonOption, dsnOption}, undelivered(remove(queue.Bounce))),
-	concluding("Delete", "Ends the entry without a report. Throws after a delivery.", []value.Option{reasonOption}, undelivered(remove(queue.Delete))),
+	concluding("Bounce", "Ends the entry with a report to the sender. Throws after a delivery.", `if ($arguments["attempt"]["result"]["enhanced"] == [4, 2, 2])
+	Bounce(["dsn" => ["recipient" => "postmaster@example.org", "subject_prepend" => "Full:", "headers" => ["X-Kind: full"]]]);`,
+		[]value.Option{reasonOption, dsnOption}, undelivered(remove(queue.Bounce))),
+	concluding("Delete", "Ends the entry without a report. Throws after a delivery.", `if ($arguments["retry"] >= 2)
+	Delete(["reason" => "no third attempt"]);`,
+		[]value.Option{reasonOption}, undelivered(remove(queue.Delete))),
 	setMetadata, getMetadata,
 }
 
@@ -56,8 +72,8 @@ var postdeliveryBuiltins = []*value.Builtin{
 type decider func(*value.Call, value.Options) (queue.Decision, error)
 
 // concluding is a function that ends the script with a decision.
-func concluding(name, doc string, options []value.Option, decide decider) *value.Builtin {
-	b := accepting(name, doc, options, nil)
+func concluding(name, doc, example string, options []value.Option, decide decider) *value.Builtin {
+	b := accepting(name, doc, example, options, nil)
 	b.Func = func(c *value.Call) (value.Value, error) {
 		d, err := decide(c, c.Options(0))
 		if err != nil {
@@ -125,7 +141,9 @@ func remove(action queue.HookAction) decider {
 }
 
 var setMetadata = &value.Builtin{
-	Name: "SetMetaData", Doc: "Replaces what is stored with the entry: names and strings.", Returns: value.NoneType,
+	Name: "SetMetaData", Doc: "Replaces what is stored with the entry: names and strings.", Example: `$m = GetMetaData();
+$m["seen"] = $message["recipient"];
+SetMetaData($m);`, Returns: value.NoneType,
 	Params: []value.Param{{Name: "metadata", Type: value.ArrayType}},
 	Func: func(c *value.Call) (value.Value, error) {
 		h := hostOf(c)
@@ -135,7 +153,8 @@ var setMetadata = &value.Builtin{
 }
 
 var getMetadata = &value.Builtin{
-	Name: "GetMetaData", Doc: "Returns what is stored with the entry.", Returns: value.ArrayType,
+	Name: "GetMetaData", Doc: "Returns what is stored with the entry.", Example: `$campaign = GetMetaData()["campaign"] ?? "none";
+SetMetaData(["campaign" => $campaign, "retry" => $arguments["retry"]]);`, Returns: value.ArrayType,
 	Func: func(c *value.Call) (value.Value, error) {
 		h := hostOf(c)
 		m := h.metadata

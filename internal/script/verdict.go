@@ -19,17 +19,17 @@ var (
 
 // reject, deferred: the two ways to refuse, the same in every phase that has
 // them.
-func rejectBuiltin(wrap func(session.Verdict) any) *value.Builtin {
-	return refusal("Reject", "Refuses for good.", session.Reject, wrap)
+func rejectBuiltin(example string, wrap func(session.Verdict) any) *value.Builtin {
+	return refusal("Reject", "Refuses for good.", example, session.Reject, wrap)
 }
 
-func deferBuiltin(wrap func(session.Verdict) any) *value.Builtin {
-	return refusal("Defer", "Refuses for now.", session.Defer, wrap)
+func deferBuiltin(example string, wrap func(session.Verdict) any) *value.Builtin {
+	return refusal("Defer", "Refuses for now.", example, session.Defer, wrap)
 }
 
-func refusal(name, doc string, action session.Action, wrap func(session.Verdict) any) *value.Builtin {
+func refusal(name, doc, example string, action session.Action, wrap func(session.Verdict) any) *value.Builtin {
 	return &value.Builtin{
-		Name: name, Doc: doc + " Ends the script.", Terminates: true, Returns: value.NoneType,
+		Name: name, Doc: doc + " Ends the script.", Example: example, Terminates: true, Returns: value.NoneType,
 		Params: []value.Param{reasonParam, {Name: "options", Type: value.ArrayType, Optional: true,
 			Options: []value.Option{disconnectOption, codesOption}}},
 		Func: func(c *value.Call) (value.Value, error) {
@@ -45,9 +45,9 @@ func refusal(name, doc string, action session.Action, wrap func(session.Verdict)
 
 // accepting is a builtin that takes one array of options; build makes the
 // outcome from them.
-func accepting(name, doc string, options []value.Option, build func(value.Options) (any, error)) *value.Builtin {
+func accepting(name, doc, example string, options []value.Option, build func(value.Options) (any, error)) *value.Builtin {
 	return &value.Builtin{
-		Name: name, Doc: doc + " Ends the script.", Terminates: true, Returns: value.NoneType,
+		Name: name, Doc: doc + " Ends the script.", Example: example, Terminates: true, Returns: value.NoneType,
 		Params: []value.Param{{Name: "options", Type: value.ArrayType, Optional: true, Options: options}},
 		Func: func(c *value.Call) (value.Value, error) {
 			out, err := build(c.Options(0))

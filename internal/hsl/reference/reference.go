@@ -50,7 +50,8 @@ func (b *Book) Pages() map[string]string {
 // form is a function as some chapters have it.
 type form struct {
 	*value.Builtin
-	where []string
+	where    []string
+	examples []string // one for each where, or one alone
 }
 
 // forms returns the functions of all chapters by name. Forms that read the same
@@ -67,6 +68,7 @@ func (b *Book) forms() map[string][]form {
 			if c.Where != "" {
 				list[i].where = append(list[i].where, c.Where)
 			}
+			list[i].examples = append(list[i].examples, f.Example)
 			all[f.Name] = list
 		}
 	}
@@ -87,9 +89,20 @@ func functionPage(name string, forms []form) string {
 		if len(f.where) > 0 && len(forms) == 1 {
 			fmt.Fprintf(&w, "\nAvailable in: %s.\n", strings.Join(f.where, ", "))
 		}
-		example(&w, f.Example)
+		f.show(&w)
 	}
 	return w.String()
+}
+
+// show writes the examples: that of each chapter, if they differ.
+func (f *form) show(w *strings.Builder) {
+	if len(f.where) != len(f.examples) || len(slices.Compact(slices.Clone(f.examples))) == 1 {
+		example(w, "Example", f.Example)
+		return
+	}
+	for i, text := range f.examples {
+		example(w, "Example, "+f.where[i], text)
+	}
 }
 
 func classPage(c Chapter, class *value.Class) string {
@@ -101,19 +114,19 @@ func classPage(c Chapter, class *value.Class) string {
 	if class.Constructor != nil {
 		fmt.Fprintf(&w, "\n## %s\n", class.Name)
 		describe(&w, class.Constructor)
-		example(&w, class.Constructor.Example)
+		example(&w, "Example", class.Constructor.Example)
 	} else {
 		w.WriteString("\nScripts cannot construct objects of this class.\n")
 	}
 	for _, m := range class.Methods {
 		fmt.Fprintf(&w, "\n## ->%s\n", m.Name)
 		describe(&w, m)
-		example(&w, m.Example)
+		example(&w, "Example", m.Example)
 	}
 	for _, m := range class.Statics {
 		fmt.Fprintf(&w, "\n## %s::%s\n", class.Name, m.Name)
 		describe(&w, m)
-		example(&w, m.Example)
+		example(&w, "Example", m.Example)
 	}
 	return w.String()
 }
@@ -189,9 +202,9 @@ func literal(v value.Value) string {
 	return "`" + text + "`"
 }
 
-func example(w *strings.Builder, text string) {
+func example(w *strings.Builder, title, text string) {
 	if text != "" {
-		fmt.Fprintf(w, "\nExample:\n\n```hsl\n%s\n```\n", strings.TrimSpace(text))
+		fmt.Fprintf(w, "\n%s:\n\n```hsl\n%s\n```\n", title, strings.TrimSpace(text))
 	}
 }
 

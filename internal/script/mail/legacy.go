@@ -23,10 +23,15 @@ func EODFunctions() []*value.Builtin {
 		}
 	}
 	verify := declare.Function("DKIMVerify(string headerfield, [array options]) array",
-		"Checks a signature of the message.", "", of(verifyDKIM), verifyOptions...)
+		"Checks a signature of the message.",
+		`$no_keys = function ($name) { return []; };
+if (DKIMVerify("DKIM-Signature: v=1", ["dns_function" => $no_keys])["result"] != "pass")
+	Reject("the signature is no good");`, of(verifyDKIM), verifyOptions...)
 	verify.Deprecated = `Use verifyDKIM of $arguments["mail"].`
 	sign := declare.Function("DKIMSign(string selector, string domain, resource or string key, [array options]) EODMailMessage or string or none",
-		"Signs the message.", "", of(signMessage), mailSignOptions...)
+		"Signs the message.",
+		`if (DKIMSign("mail", "example.org", "no key") === none)
+	Defer("the key cannot be read");`, of(signMessage), mailSignOptions...)
 	sign.Deprecated = `Use signDKIM of $arguments["mail"].`
 	return []*value.Builtin{verify, sign}
 }
