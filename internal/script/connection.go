@@ -76,6 +76,7 @@ func tlsValue(c *session.Connection) value.Value {
 		"cipher", value.String(c.TLS.Cipher()),
 		"keysize", number(keySize(c.TLS.CipherSuite)),
 		"sni", optional(c.TLS.ServerName),
+		"peercert", clientCertificate(c.TLS.PeerCertificates),
 	)
 }
 
@@ -92,10 +93,13 @@ func keySize(suite uint16) int {
 }
 
 // transactionValue is $transaction. Keys appear as the transaction advances; t
-// is nil outside of one.
-func transactionValue(c *session.Connection, t *session.Transaction) value.Value {
-	if t == nil {
+// is nil outside of one. At the end of a connection there is none to come.
+func transactionValue(phase session.Phase, c *session.Connection, t *session.Transaction) value.Value {
+	switch {
+	case phase == session.PhaseDisconnect:
 		return value.FromArray(value.NewArray(0))
+	case t == nil:
+		return record("id", value.String(c.Transaction.String()))
 	}
 	recipients := value.NewArray(len(t.Recipients))
 	for i := range t.Recipients {

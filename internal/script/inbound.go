@@ -1,6 +1,7 @@
 package script
 
 import (
+	"encoding/binary"
 	"net/netip"
 
 	"github.com/posthaste-mta/posthaste/internal/address"
@@ -219,16 +220,19 @@ func connectArguments(c *session.Connection) value.Value {
 	)
 }
 
-// tlvs are the extra facts of a PROXY v2 header: type => raw bytes.
+// tlvs are the extra facts of a PROXY v2 header as its bytes, which the module
+// proxytlv reads.
 func tlvs(c *session.Connection) value.Value {
 	if len(c.TLVs) == 0 {
 		return value.Undefined
 	}
-	list := value.NewArray(len(c.TLVs))
+	var b []byte
 	for _, t := range c.TLVs {
-		list.Append(record("type", number(t.Type), "value", value.Bytes(t.Value)))
+		b = append(b, t.Type)
+		b = binary.BigEndian.AppendUint16(b, uint16(len(t.Value)))
+		b = append(b, t.Value...)
 	}
-	return value.FromArray(list)
+	return value.Bytes(b)
 }
 
 func heloArguments(c *session.Connection, extensions []string) value.Value {

@@ -86,7 +86,7 @@ func (s *Session) decideBy(ctx context.Context, p *Program, phase session.Phase,
 			case "connection":
 				return s.connection(p, c)
 			case "transaction":
-				return transactionValue(c, host.transaction)
+				return transactionValue(phase, c, host.transaction)
 			}
 			return arguments()
 		},

@@ -229,7 +229,7 @@ func (s *Session) reset() {
 		s.t.chunks.discard()
 	}
 	s.t = nil
-	s.id = s.newID()
+	s.c.Transaction = s.newID()
 }
 
 func (s *Session) rset(context.Context, smtp.None) {

@@ -10,22 +10,24 @@ import (
 
 // Connection is what is known of a client so far.
 type Connection struct {
-	ID       envelope.ID
-	ServerID string
-	Begun    time.Time
-	Priority uint8
-	Remote   netip.AddrPort // a hook or XCLIENT may have replaced it
-	Local    netip.AddrPort
-	PTR      PTR
-	UID      int // of the process at the other end of a Unix socket
-	HasUID   bool
-	Proxy    netip.Addr // who sent the PROXY header; zero: nobody
-	TLVs     []TLV
-	Early    bool  // it talked before the banner
-	Helo     Helo  // zero: none yet
-	TLS      *TLS  // nil: clear text
-	Auth     Login // zero: not authenticated
-	Messages int   // accepted so far
+	ID envelope.ID
+	// Transaction is the id of the transaction that runs or comes next.
+	Transaction envelope.ID
+	ServerID    string
+	Begun       time.Time
+	Priority    uint8
+	Remote      netip.AddrPort // a hook or XCLIENT may have replaced it
+	Local       netip.AddrPort
+	PTR         PTR
+	UID         int // of the process at the other end of a Unix socket
+	HasUID      bool
+	Proxy       netip.Addr // who sent the PROXY header; zero: nobody
+	TLVs        []TLV
+	Early       bool  // it talked before the banner
+	Helo        Helo  // zero: none yet
+	TLS         *TLS  // nil: clear text
+	Auth        Login // zero: not authenticated
+	Messages    int   // accepted so far
 	// Context belongs to the hooks: it carries their state from phase to phase.
 	Context any
 

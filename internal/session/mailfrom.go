@@ -31,7 +31,7 @@ func (s *Session) mail(ctx context.Context, m smtp.Mail) {
 		s.shutOut(replyMessages)
 		return
 	}
-	t := &Transaction{ID: s.id, Begun: time.Now(), Sender: m.From, Params: m.Params}
+	t := &Transaction{ID: s.c.Transaction, Begun: time.Now(), Sender: m.From, Params: m.Params}
 	if r := s.mailParams(t); !r.IsZero() {
 		s.mistake(r)
 		return

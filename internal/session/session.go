@@ -52,7 +52,6 @@ type Session struct {
 	c          Connection
 	t          *Transaction // nil: none
 	newID      func() envelope.ID
-	id         envelope.ID // of the transaction, or of the next
 	offer      offer
 	mechanisms []string        // that AUTH takes
 	askProxy   bool            // the next line goes to the proxy hook
@@ -98,21 +97,22 @@ func New(conn net.Conn, peer Peer, settings *Settings) *Session {
 	if s.newID == nil {
 		s.newID = envelope.NewTimeID
 	}
-	s.id = s.newID()
+	transaction := s.newID()
 	if settings.Hooks != nil {
 		s.phases = settings.Hooks.Phases()
 	}
 	s.c = Connection{
-		ID:       s.newID(),
-		ServerID: settings.ServerID,
-		Begun:    time.Now(),
-		Priority: settings.Priority,
-		Remote:   peer.Remote,
-		Local:    peer.Local,
-		UID:      peer.UID,
-		HasUID:   peer.HasUID,
-		Proxy:    peer.Proxy,
-		TLVs:     peer.TLVs,
+		ID:          s.newID(),
+		ServerID:    settings.ServerID,
+		Begun:       time.Now(),
+		Priority:    settings.Priority,
+		Transaction: transaction,
+		Remote:      peer.Remote,
+		Local:       peer.Local,
+		UID:         peer.UID,
+		HasUID:      peer.HasUID,
+		Proxy:       peer.Proxy,
+		TLVs:        peer.TLVs,
 	}
 	s.status = Status{ID: s.c.ID, Remote: peer.Remote, Begun: s.c.Begun, Since: s.c.Begun}
 	s.wire.conn, s.wire.timeout = conn, s.timeouts.Idle
