@@ -30,6 +30,8 @@ type client struct {
 	stale     bool // the peer had left before the last transaction
 	authentic bool // its certificate is good and names the host
 
+	by *health // the proxy in between; nil: none
+
 	pooled // what the pool knows of it
 }
 
@@ -43,6 +45,9 @@ func newClient(c *Courier, conn net.Conn, r route) *client {
 		if a, err := netip.ParseAddrPort(conn.LocalAddr().String()); err == nil {
 			cl.info.LocalIP = a.Addr().Unmap()
 		}
+	}
+	if p := cl.proxy(); p != nil {
+		cl.by = c.proxies.opened(p)
 	}
 	c.metrics.Concurrent.Inc()
 	return cl
@@ -236,5 +241,8 @@ func (c *client) disconnect() {
 		c.conn.Close() // with TLS, this says so to the peer
 	}
 	c.in.Release()
+	if c.by != nil {
+		c.courier.proxies.closed(c.by)
+	}
 	c.courier.metrics.Concurrent.Dec()
 }

@@ -22,6 +22,10 @@ type Options struct {
 	PoolSize       int        // idle connections kept; zero: none
 	PoolPolicy     PoolPolicy // what pooled connections are filed under
 	MaxConnections int        // what the queue allows; for metrics only
+	// ProxyHoldDown is how long a proxy that failed is left alone at first; zero:
+	// 10 s. It doubles up to a minute.
+	ProxyHoldDown time.Duration
+	Proxies       []Proxy // that transports and addresses name, to be listed though they have no use yet
 	// Dial, if set, opens connections in place of the system. source is nil
 	// when the system is to choose.
 	Dial func(ctx context.Context, source *Source, remote netip.AddrPort) (net.Conn, error)
@@ -32,6 +36,12 @@ type Options struct {
 type Events struct {
 	// Connecting is called before each connect.
 	Connecting func(*Attempt, Way)
+	// ProxyChanged is called when a proxy goes down and when it is up again, in
+	// order for each proxy, also on goroutines of the Courier.
+	ProxyChanged func(ProxyStatus)
+	// SourceSilent is called when an address of a proxy has reached nobody at
+	// several hosts in a row, with the time for which to leave it alone.
+	SourceSilent func(source netip.Addr, wait time.Duration)
 }
 
 // Way is how one connection goes.
@@ -63,6 +73,7 @@ type Courier struct {
 	profiles sync.Map // *Transport → *profile, emptied by Configure
 	lastID   atomic.Uint64
 	pool     *pool
+	proxies  proxies
 	metrics  Metrics
 
 	localMu sync.Mutex
@@ -78,6 +89,10 @@ func New(r Resolver, o Options, e Events) *Courier {
 	c := &Courier{resolver: r, events: e, locals: map[netip.Addr]netip.Addr{}}
 	c.lastID.Store(rand.Uint64() >> 12) // scripts have numbers of 53 bits
 	c.pool = newPool(&c.metrics)
+	c.proxies = proxies{
+		dial: c.probe, changed: c.proxyChanged, metrics: &c.metrics,
+		all: map[proxyAt]*health{}, failing: map[netip.Addr]*run{},
+	}
 	c.metrics.MaxConcurrent = func() float64 { return float64(c.settings.Load().MaxConnections) }
 	c.metrics.PoolMaxSize = func() float64 { return float64(c.settings.Load().PoolSize) }
 	c.Configure(o)
@@ -94,18 +109,26 @@ func (c *Courier) Configure(o Options) {
 	}
 	c.settings.Store(&o)
 	c.pool.resize(o.PoolSize)
+	c.proxies.configure(o.ProxyHoldDown, o.Proxies)
 	c.profiles.Clear()
 	c.localMu.Lock()
 	clear(c.locals)
 	c.localMu.Unlock()
 }
 
-// Start begins the upkeep of the pool, which ends with Stop or ctx.
-func (c *Courier) Start(ctx context.Context) { c.pool.start(ctx) }
+// Start begins the upkeep of the pool and of what is known of proxies, which
+// ends with Stop or ctx.
+func (c *Courier) Start(ctx context.Context) {
+	c.proxies.start(ctx)
+	c.pool.start(ctx)
+}
 
 // Stop closes the connections that idle and waits until that is done. Attempts
 // should have ended before; what they hold is closed as they end.
-func (c *Courier) Stop() { c.pool.stop() }
+func (c *Courier) Stop() {
+	c.proxies.stop()
+	c.pool.stop()
+}
 
 // Metrics returns the live counters, to be registered once.
 func (c *Courier) Metrics() *Metrics { return &c.metrics }
@@ -278,6 +301,9 @@ func (c *Courier) connect(ctx context.Context, a *Attempt, r route, noTLS *TLSIn
 	out = cl.begin(a)
 	if !stop() {
 		cl.broken = true
+	}
+	if cl.by != nil {
+		out = c.judge(ctx, cl, out)
 	}
 	if out != nil {
 		out.Connection = cl.info

@@ -25,7 +25,8 @@
 // them is a profile, made once per transport.
 //
 // Files: courier.go is the way of one attempt, route.go the look-up, dial.go
-// connections and source addresses, proxy.go those through a proxy, client.go the conversation up to MAIL with
+// connections and source addresses, proxy.go those through a proxy and
+// health.go which proxies can be used, client.go the conversation up to MAIL with
 // starttls.go, auth.go and xclient.go, transaction.go and body.go that from MAIL
 // on, pool.go what waits, and failure.go the words for what goes wrong.
 package delivery

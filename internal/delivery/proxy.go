@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/dns"
@@ -30,14 +31,8 @@ func (p *Proxy) String() string { return net.JoinHostPort(p.Server, portText(p.P
 // goes wrong counts against the destination: a proxy accepts before it connects.
 var ErrProxy = errors.New("delivery: proxy cannot be reached")
 
-// proxy returns the one that connections of the route go through, or nil. That
-// of an address goes before that of the transport.
-func (r *route) proxy() *Proxy {
-	if r.source != nil && r.source.Proxy != nil {
-		return r.source.Proxy
-	}
-	return r.Proxy
-}
+// proxy returns the one that connections of the route go through, or nil.
+func (r *route) proxy() *Proxy { return r.ProxyFor(r.source) }
 
 // locate finds the addresses of a proxy.
 func (c *Courier) locate(ctx context.Context, p *Proxy) ([]netip.AddrPort, error) {
@@ -59,12 +54,63 @@ func (c *Courier) locate(ctx context.Context, p *Proxy) ([]netip.AddrPort, error
 // it where to connect to. There is no other way to the host: mail that went out
 // by our own address would come from where it should not.
 func (c *Courier) dialProxy(ctx context.Context, a *Attempt, r route, p *Proxy) (net.Conn, netip.AddrPort, *Outcome) {
+	h, up, reason := c.proxies.ask(p)
+	if reason != "" {
+		return nil, netip.AddrPort{}, proxyFailure(p, reason, errDown)
+	}
+	whole := ctx
+	ctx, cancel := context.WithTimeout(ctx, proxyPatience)
+	defer cancel()
+	defer context.AfterFunc(up, cancel)()
+	conn, at, out := c.reachProxy(ctx, a, r, p)
+	switch {
+	case out == nil || !errors.Is(out.Err, ErrProxy) || errors.Is(whole.Err(), context.Canceled):
+	case up.Err() != nil:
+		if _, _, reason = c.proxies.ask(p); reason != "" {
+			out = proxyFailure(p, reason, errDown)
+		}
+	default:
+		c.proxies.failed(h, proxyReason(out.Err))
+	}
+	return conn, at, out
+}
+
+// judge draws conclusions about a proxy from how a conversation through it
+// began. A reset before the first byte is the proxy's; anything else that ends a
+// connection so early is taken to be the host's, but not of one address for ever.
+func (c *Courier) judge(ctx context.Context, cl *client, out *Outcome) *Outcome {
+	var from netip.Addr
+	if cl.source != nil {
+		from = cl.source.Addr
+	}
+	switch {
+	case out == nil || out.Kind != KindNetwork || out.Stage > StageBanner:
+		c.proxies.spoke(cl.by, from)
+	case ctx.Err() != nil:
+	case errors.Is(out.Err, syscall.ECONNRESET):
+		out = proxyFailure(cl.proxy(), networkText(out.Err)+" before the host said anything", out.Err)
+		c.proxies.failed(cl.by, proxyReason(out.Err))
+	case from.IsValid():
+		if wait := c.proxies.silent(from, cl.host.Addr.Addr()); wait > 0 && c.events.SourceSilent != nil {
+			c.events.SourceSilent(from, wait)
+		}
+	}
+	return out
+}
+
+var (
+	errDown      = errors.New("delivery: it was down a moment ago")
+	errNoAddress = errors.New("delivery: no address")
+)
+
+// reachProxy tries the addresses of a proxy.
+func (c *Courier) reachProxy(ctx context.Context, a *Attempt, r route, p *Proxy) (net.Conn, netip.AddrPort, *Outcome) {
 	all, err := c.locate(ctx, p)
 	if err != nil {
 		return nil, netip.AddrPort{}, proxyFailure(p, "cannot be found", err)
 	}
 	var at netip.AddrPort
-	out := proxyFailure(p, "cannot be found", errors.New("no address"))
+	out := proxyFailure(p, "cannot be found", errNoAddress)
 	for _, at = range all {
 		c.connecting(a, Way{Source: r.source, Host: r.host, Proxy: at})
 		conn, err := c.settings.Load().Dial(ctx, nil, at)
@@ -107,5 +153,27 @@ func announce(conn net.Conn, r route, p *Proxy) *Outcome {
 
 func proxyFailure(p *Proxy, why string, err error) *Outcome {
 	return verdict(StageConnect, KindNetwork, codeNoAnswer, "the proxy "+p.String()+" cannot be reached: "+why,
-		fmt.Errorf("%w: %s: %w", ErrProxy, p, err))
+		&proxyError{p, why, err})
+}
+
+// proxyError is an ErrProxy with its reason in words for operators.
+type proxyError struct {
+	proxy *Proxy
+	why   string
+	err   error
+}
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("%s: %s: %s: %s", ErrProxy, e.proxy, e.why, e.err)
+}
+
+func (e *proxyError) Unwrap() []error { return []error{ErrProxy, e.err} }
+
+// proxyReason returns the words of an ErrProxy.
+func proxyReason(err error) string {
+	var e *proxyError
+	if errors.As(err, &e) {
+		return e.why
+	}
+	return networkText(err)
 }

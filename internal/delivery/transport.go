@@ -50,6 +50,15 @@ type Transport struct {
 	Pooling              Pooling
 }
 
+// ProxyFor returns the proxy that connections from s go through, or nil. That of
+// an address goes before that of the transport.
+func (t *Transport) ProxyFor(s *Source) *Proxy {
+	if s != nil && s.Proxy != nil {
+		return s.Proxy
+	}
+	return t.Proxy
+}
+
 // Source is an address that mail can leave from (spec config.md 3.3).
 type Source struct {
 	ID       string // empty for a literal

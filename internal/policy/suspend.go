@@ -160,6 +160,9 @@ func (s *suspensions) like(o *Suspension) *Suspension {
 	return nil
 }
 
+// Suspended reports whether there is a dynamic suspension of that id.
+func (e *Engine) Suspended(id string) bool { return e.suspends.byID[id] != nil }
+
 // Resume ends the dynamic suspension of that id and reports whether there was
 // one.
 func (e *Engine) Resume(id string) bool {

@@ -2,13 +2,8 @@ package queue
 
 import (
 	"context"
-	"errors"
-	"net/netip"
-	"slices"
 	"time"
 
-	"github.com/posthaste-mta/posthaste/internal/delivery"
-	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/policy"
 )
 
@@ -101,74 +96,5 @@ func (q *Queue) gate(slot *policy.Reservation) func(context.Context) bool {
 				return false
 			}
 		}
-	}
-}
-
-// How long a source address is left alone that could not be used: twice as long
-// each time, until it could (spec operations.md 10.1).
-const (
-	shortRest = 10 * time.Second
-	longRest  = time.Minute
-)
-
-// holdDown is how long to leave an address alone after it was left alone for
-// last; never less than is configured.
-func (s *schedule) holdDown(last time.Duration) time.Duration {
-	least := s.settings.HoldDown
-	if least <= 0 {
-		least = shortRest
-	}
-	return max(min(2*last, longRest), least)
-}
-
-// without leaves alone the source address of a, which this machine refuses or
-// whose proxy is down, and puts the entry back; it waits in the active queue
-// until there is an address. One that is refused and has no other beside it is
-// a mistake of the configuration, which shows as a failure. without reports
-// whether it has put the entry back.
-func (q *Queue) without(a *attempt, d *delivery.Destination, cause error) bool {
-	tag := "proxy-down"
-	switch {
-	case a.Source == nil:
-		return false
-	case errors.Is(cause, delivery.ErrProxy):
-	case errors.Is(cause, delivery.ErrNoSource) && a.hasOther():
-		tag = "address not usable"
-	default:
-		return false
-	}
-	from := a.Source.Addr
-	q.inbox.post(func(s *schedule) {
-		s.rest(from, tag)
-		s.q.metrics.PutBack.Inc()
-		s.goOn(a.entry, d)
-	})
-	return true
-}
-
-// hasOther reports whether a could leave from another address of the family.
-func (a *attempt) hasOther() bool {
-	t := a.Override
-	if t == nil {
-		t = a.Transport
-	}
-	from := a.Source.Addr
-	return slices.ContainsFunc(t.Sources, func(o delivery.Source) bool {
-		return o.Addr != from && dns.FamilyOf(o.Addr) == dns.FamilyOf(from)
-	})
-}
-
-// rest suspends a source address for a while.
-func (s *schedule) rest(from netip.Addr, tag string) {
-	only, err := policy.Exactly(map[policy.Field]string{policy.LocalIP: from.String()})
-	if err == nil {
-		wait := s.holdDown(s.rests[from])
-		s.rests[from] = wait
-		_, err = s.engine.Suspend(&policy.Suspension{
-			ID: "localip " + from.String(), If: only, Tag: tag, Created: time.Now(), TTL: wait,
-		}, true, s.clock)
-	}
-	if err != nil {
-		s.q.failed(err)
 	}
 }

@@ -31,6 +31,7 @@ type schedule struct {
 	locals  map[netip.Addr]*policy.Sources // of the system's choice
 	running map[*entry]*policy.Reservation // of what is SENDING
 	rests   map[netip.Addr]time.Duration   // of source addresses that could not be used: how long last
+	down    map[string]*downProxy          // by name of the proxy
 
 	counts    [states]int
 	active    [priorities]int // ACTIVE entries
@@ -58,6 +59,7 @@ func newSchedule(q *Queue) *schedule {
 		groups: map[groupKey]*group{}, sources: map[sourceKey]*policy.Sources{}, shared: map[string]*policy.Sources{},
 		locals:  map[netip.Addr]*policy.Sources{},
 		running: map[*entry]*policy.Reservation{}, rests: map[netip.Addr]time.Duration{},
+		down: map[string]*downProxy{},
 	}
 	s.engine = policy.New(policy.Options{
 		NewID: func() string { return q.newID().String() }, Metrics: q.policies, Regroup: s.regroup,
@@ -153,6 +155,9 @@ func (s *schedule) reloaded() {
 	s.q.reloading.Store(false)
 	s.settings = s.q.settings.Load()
 	clear(s.sources)
+	for name, p := range s.down {
+		s.suspendProxy(name, p)
+	}
 }
 
 // admit takes a stored message in, or leaves it on disk when memory is full.

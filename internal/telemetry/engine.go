@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
+	"time"
 
 	"github.com/posthaste-mta/posthaste/internal/control"
 	"github.com/posthaste-mta/posthaste/internal/delivery"
@@ -18,6 +20,18 @@ func DeliveryEvents(log Log) delivery.Events {
 			if log.Keeps(slog.LevelDebug) {
 				log.Line(slog.LevelDebug, fmt.Sprintf("[%s] Connecting %s", a.ID, w))
 			}
+		},
+		ProxyChanged: func(s delivery.ProxyStatus) {
+			if s.Down {
+				log.Line(slog.LevelWarn, fmt.Sprintf("The proxy %s is down: %s; it is looked at again in %s",
+					s.Proxy, s.Reason, time.Until(s.Next).Round(time.Second)))
+			} else {
+				log.Line(slog.LevelInfo, fmt.Sprintf("The proxy %s is up again", s.Proxy))
+			}
+		},
+		SourceSilent: func(source netip.Addr, wait time.Duration) {
+			log.Line(slog.LevelWarn, fmt.Sprintf(
+				"Several hosts in a row could not be reached from %s through its proxy: the address is left alone for %s", source, wait))
 		},
 	}
 }

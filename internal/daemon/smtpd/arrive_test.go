@@ -225,7 +225,9 @@ var queueArrivals = []arrival{
 		return []int{s.queue.Concurrency, s.courierOptions(new(Startup)).MaxConnections}
 	}, []int{7, 7}},
 	{"queues.maxmessages", "queues: { maxmessages: 7 }", func(s *snapshot) any { return s.queue.MaxMessages }, 7},
-	{"queues.proxy.holddown", "queues: { proxy: { holddown: 7 } }", func(s *snapshot) any { return s.queue.HoldDown }, 7 * time.Second},
+	{"queues.proxy.holddown", "queues: { proxy: { holddown: 7 } }", func(s *snapshot) any {
+		return []time.Duration{s.queue.HoldDown, s.courierOptions(new(Startup)).ProxyHoldDown}
+	}, []time.Duration{7 * time.Second, 7 * time.Second}},
 	{"queues.shutdown.timeout", "queues: { shutdown: { timeout: 7 } }", func(s *snapshot) any { return s.running.Queues.Shutdown.Timeout }, 7 * time.Second},
 	{"addresses[].address", "addresses: [{ id: i, address: 192.0.2.7 }]", source(func(s delivery.Source) any { return s.Addr }), netip.MustParseAddr("192.0.2.7")},
 	{"addresses[].id", "addresses: [{ id: i, address: 192.0.2.7 }]", source(func(s delivery.Source) any { return s.ID }), "i"},

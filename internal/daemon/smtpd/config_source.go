@@ -29,6 +29,23 @@ func proxyOf(p OutboundProxy) *delivery.Proxy {
 	return &delivery.Proxy{Server: p.Server, Port: p.Port, Version: p.Version}
 }
 
+// proxies lists those that transports and addresses name.
+func (r *Running) proxies() []delivery.Proxy {
+	var out []delivery.Proxy
+	add := func(p OutboundProxy) {
+		if one := proxyOf(p); one != nil {
+			out = append(out, *one)
+		}
+	}
+	for _, t := range r.Transports() {
+		add(t.Connection.ProxyProtocol)
+	}
+	for _, a := range r.Addresses {
+		add(a.ProxyProtocol)
+	}
+	return out
+}
+
 func (r *Running) address(id string) *SourceAddress {
 	i := slices.IndexFunc(r.Addresses, func(a SourceAddress) bool { return a.ID == id })
 	if i < 0 {

@@ -42,7 +42,7 @@ func (d *Daemon) build(first *snapshot) (err error) {
 		return err
 	}
 	d.undo = append(d.undo, func() { d.store.Close() })
-	d.courier = delivery.New(d.resolver, first.courierOptions(d.startup), telemetry.DeliveryEvents(d.log))
+	d.courier = delivery.New(d.resolver, first.courierOptions(d.startup), d.deliveryEvents())
 	rules, err := first.running.Policy.compile(first.running)
 	if err != nil {
 		return err
@@ -103,7 +103,23 @@ func (s *snapshot) courierOptions(startup *Startup) delivery.Options {
 	return delivery.Options{
 		Hostname: s.hostname, Own: startup.ownHost(s.hostname),
 		PoolSize: q.Pooling.Size, PoolPolicy: s.poolPolicy, MaxConnections: q.Concurrency.Total,
+		ProxyHoldDown: q.Proxy.HoldDown, Proxies: s.running.proxies(),
 	}
+}
+
+// deliveryEvents are those that the log and the queue hear.
+func (d *Daemon) deliveryEvents() delivery.Events {
+	e := telemetry.DeliveryEvents(d.log)
+	changed, silent := e.ProxyChanged, e.SourceSilent
+	e.ProxyChanged = func(s delivery.ProxyStatus) {
+		changed(s)
+		d.queue.Proxy(s.Proxy, s.Down)
+	}
+	e.SourceSilent = func(a netip.Addr, wait time.Duration) {
+		silent(a, wait)
+		d.queue.RestSource(a, wait)
+	}
+	return e
 }
 
 // ownHost tells mail exchangers that are this very MTA: by name, and by address
