@@ -25,6 +25,12 @@ func TestPolicyGuide(t *testing.T) {
 	followPage(t, "policies.md", 15)
 }
 
+// TestBackoffGuide follows docs/backoff.md.
+func TestBackoffGuide(t *testing.T) {
+	t.Parallel()
+	followPage(t, "backoff.md", 6)
+}
+
 // TestScriptedRelay follows docs/scripted-relay.md.
 func TestScriptedRelay(t *testing.T) {
 	t.Parallel()

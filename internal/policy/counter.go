@@ -1,5 +1,7 @@
 package policy
 
+import "slices"
+
 // Times are nanoseconds of a clock that the caller of an Engine keeps. It must
 // not go back, so it is not that of the wall.
 
@@ -35,11 +37,12 @@ type rule struct {
 }
 
 // newRule joins what the file says, which may be nothing, with dynamic policies,
-// which take its place (spec operations.md 9.6). Of several of those the
-// strictest limit of each kind holds.
+// which take its place (spec operations.md 9.6) unless all of them stand beside
+// it. Of several of those the strictest limit of each kind holds.
 func newRule(f *family, static *Limits, dynamics []*Dynamic, fallback Algorithm) *rule {
 	r := &rule{family: f, static: static, dynamics: dynamics}
-	if len(dynamics) == 0 {
+	inPlace := func(d *Dynamic) bool { return !d.Beside }
+	if static != nil && !slices.ContainsFunc(dynamics, inPlace) {
 		r.limits = *static
 	}
 	for _, d := range dynamics {

@@ -18,6 +18,9 @@ type Dynamic struct {
 	Then    Limits
 	Created time.Time
 	TTL     time.Duration // from the time it was added or updated; 0: for ever
+	// Beside leaves what the file says in force: of both the strictest limit holds,
+	// unless another dynamic policy takes the place of the file.
+	Beside bool
 
 	family *family
 	place  int
@@ -111,6 +114,22 @@ func (e *Engine) AddPolicy(d *Dynamic, update bool, now int64) (id string, err e
 		e.timers.set(&d.timer, now+int64(d.TTL))
 	}
 	return d.ID, nil
+}
+
+// ReplacePolicy puts next in the place of old, or ends old where next is nil. It
+// does nothing and returns false when old is not in force as it was given: it has
+// ended, or somebody else has replaced it.
+func (e *Engine) ReplacePolicy(old, next *Dynamic, now int64) (replaced bool, err error) {
+	if e.dynamics[old.ID] != old {
+		return false, nil
+	}
+	if next == nil {
+		e.endPolicy(old, now)
+		return true, nil
+	}
+	next.ID = old.ID
+	_, err = e.AddPolicy(next, true, now)
+	return err == nil, err
 }
 
 func (d *dynamicTable) like(o *Dynamic) *Dynamic {

@@ -587,3 +587,45 @@ func dump(l *Line) (s string) {
 	}
 	return s
 }
+
+func TestDynamicBesideTheFile(t *testing.T) {
+	t.Parallel()
+	e := New(Options{NewID: func() string { return "new" }})
+	fields := Of(Grouping)
+	e.SetRules(NewRules(0, []Policy{{Fields: fields, Default: &Limits{Concurrency: 4, ConnectInterval: time.Second}}}), 0)
+	m, err := Exactly(map[Field]string{Grouping: "&a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := func() string {
+		tuple := NewTuple("", "", "", "&a", "", "", netip.Addr{})
+		return e.families[0].rule(&tuple, TokenBucket).limits.String()
+	}
+	beside := &Dynamic{ID: "beside", Fields: fields, If: m, Then: Limits{Concurrency: 9, Rate: Rate{Count: 1, Interval: time.Minute}}, Beside: true}
+	if _, err := e.AddPolicy(beside, false, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := limits(); got != "concurrency 4 rate 1/60 connectinterval 1" {
+		t.Errorf("beside the file: %s", got)
+	}
+	next := &Dynamic{Fields: fields, If: m, Then: Limits{Concurrency: 2}, Beside: true}
+	if ok, err := e.ReplacePolicy(beside, next, 0); !ok || err != nil {
+		t.Fatalf("replaced: %v, %v", ok, err)
+	}
+	if got := limits(); got != "concurrency 2 connectinterval 1" {
+		t.Errorf("replaced: %s", got)
+	}
+	if ok, err := e.ReplacePolicy(beside, nil, 0); ok || err != nil {
+		t.Errorf("what is not in force was ended: %v, %v", ok, err)
+	}
+	instead := &Dynamic{ID: "instead", Fields: fields, If: m, Then: Limits{Concurrency: 8}}
+	if _, err := e.AddPolicy(instead, false, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := limits(); got != "concurrency 2" {
+		t.Errorf("with another in the place of the file: %s", got)
+	}
+	if ok, err := e.ReplacePolicy(next, nil, 0); !ok || err != nil || limits() != "concurrency 8" {
+		t.Errorf("ended: %v, %v, %s", ok, err, limits())
+	}
+}

@@ -35,6 +35,16 @@ func (q *Queue) DeletePolicy(ctx context.Context, id string) (found bool, err er
 	return found, err
 }
 
+// ReplacePolicy puts next in the place of old, or ends old where next is nil, if
+// that is still in force as it was given to AddPolicy; see policy.Engine.
+func (q *Queue) ReplacePolicy(ctx context.Context, old, next *policy.Dynamic) (replaced bool, err error) {
+	asked := q.ask(ctx, func(s *schedule) { replaced, err = s.engine.ReplacePolicy(old, next, s.clock) })
+	if asked != nil {
+		return false, asked
+	}
+	return replaced, err
+}
+
 // Suspend puts a dynamic suspension in force, which is not changed afterwards,
 // and returns its id. With update it replaces one like it.
 func (q *Queue) Suspend(ctx context.Context, p *policy.Suspension, update bool) (id string, err error) {

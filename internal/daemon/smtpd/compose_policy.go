@@ -59,6 +59,10 @@ func (p *Policy) compile(r *Running) (*policy.Rules, error) {
 		}
 		all = append(all, one)
 	}
+	all, err := p.Backoff.count(all)
+	if err != nil {
+		return nil, err
+	}
 	return policy.NewRules(algorithm, all), nil
 }
 

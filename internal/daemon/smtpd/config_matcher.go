@@ -72,6 +72,9 @@ func (c *checks) checkGrouping(path, matcher string, r *Running) {
 
 func checkPolicy(doc *config.Document, p *Policy, r *Running) (config.Warnings, error) {
 	c := checks{doc: doc}
+	if _, err := p.Backoff.options(); err != nil {
+		c.errorf("backoff", "%v", err)
+	}
 	for i, entry := range p.Policies {
 		for j, condition := range entry.Conditions {
 			path := fmt.Sprintf("policies[%d].conditions[%d].if", i, j)

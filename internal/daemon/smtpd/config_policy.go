@@ -45,7 +45,26 @@ func (m *Match) Fields() iter.Seq2[string, []string] {
 type Policy struct {
 	Version  string        `yaml:"version"`
 	Rate     PolicyRate    `yaml:"rate"`
+	Backoff  Backoff       `yaml:"backoff"`
 	Policies []PolicyEntry `yaml:"policies"`
+}
+
+// Backoff slows mail down by itself; see package backoff.
+type Backoff struct {
+	Enabled  bool          `yaml:"enabled"`
+	Fields   []string      `yaml:"fields"`
+	Hold     time.Duration `yaml:"hold"`
+	Settle   time.Duration `yaml:"settle"`
+	Steps    []BackoffStep `yaml:"steps"` // empty: backoff.DefaultSteps
+	Rules    []string      `yaml:"rules"`
+	Standard bool          `yaml:"standard"`
+}
+
+// BackoffStep is the limits of one step.
+type BackoffStep struct {
+	Concurrency     config.Optional[int]         `yaml:"concurrency"`
+	Rate            config.Optional[config.Rate] `yaml:"rate"`
+	ConnectInterval time.Duration                `yaml:"connectinterval"`
 }
 
 // Algorithms of rates.

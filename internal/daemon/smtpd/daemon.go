@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/posthaste-mta/posthaste/internal/backoff"
 	"github.com/posthaste-mta/posthaste/internal/config"
 	"github.com/posthaste-mta/posthaste/internal/control"
 	"github.com/posthaste-mta/posthaste/internal/daemon"
@@ -54,6 +55,7 @@ type Daemon struct {
 	courier  *delivery.Courier
 	store    *spool.Store
 	queue    *queue.Queue
+	backoff  *backoff.Watcher
 	servers  []*server.Server
 	control  *control.Server
 	monitor  *telemetry.Monitor
@@ -210,6 +212,7 @@ func (d *Daemon) serve(ctx context.Context, first *snapshot) error {
 	d.adopt(first)
 	d.serveChallenges()
 	d.courier.Start(ctx)
+	d.backoff.Start(ctx)
 	d.queue.Start(ctx)
 	for _, s := range d.servers {
 		s.Start(ctx)
@@ -286,6 +289,7 @@ func (d *Daemon) Stop(ctx context.Context) error {
 	if err := d.queue.Stop(ctx); err != nil {
 		d.log.Warn(err.Error())
 	}
+	d.backoff.Stop()
 	if err := d.scripts.plugins.Close(ctx); err != nil {
 		d.log.Warn(err.Error())
 	}

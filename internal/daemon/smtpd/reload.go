@@ -24,6 +24,7 @@ func (d *Daemon) ReloadPolicy(ctx context.Context) (config.Warnings, error) {
 		}
 		if err == nil {
 			r.Policy = p
+			d.configureBackoff(r)
 		}
 		return warnings, err
 	})

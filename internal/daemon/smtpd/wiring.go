@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/posthaste-mta/posthaste/internal/backoff"
 	"github.com/posthaste-mta/posthaste/internal/control"
 	"github.com/posthaste-mta/posthaste/internal/daemon"
 	"github.com/posthaste-mta/posthaste/internal/delivery"
@@ -52,13 +53,15 @@ func (d *Daemon) build(first *snapshot) (err error) {
 		return err
 	}
 	queueMetrics, policyMetrics := new(queue.Metrics), new(policy.Metrics)
+	events := telemetry.QueueEvents(d.log)
 	d.queue = queue.New(queue.Options{
-		Store: d.store, Courier: d.courier, Events: telemetry.QueueEvents(d.log),
+		Store: d.store, Courier: d.courier, Events: d.watched(events),
 		NewID: d.newID(), Metrics: queueMetrics,
 		Policies: rules, Suspensions: suspensions, PolicyMetrics: policyMetrics,
 	}, first.queue)
+	d.backoff = backoff.New(d.queue, telemetry.BackoffEvents(d.log))
 	process := d.processMetrics()
-	for _, m := range []any{process, queueMetrics, policyMetrics, d.courier.Metrics(), d.resolver.Metrics(), &d.store.Metrics, d.scripts.signing.Metrics()} {
+	for _, m := range []any{process, d.backoff.Metrics(), queueMetrics, policyMetrics, d.courier.Metrics(), d.resolver.Metrics(), &d.store.Metrics, d.scripts.signing.Metrics()} {
 		d.registry.Register(m)
 	}
 	for p, sizes := range d.queue.Priorities() {
@@ -167,6 +170,7 @@ func (d *Daemon) adoptLocked(next *snapshot) {
 	d.current.Store(next)
 	d.courier.Configure(next.courierOptions(d.startup))
 	d.queue.Reload(d.withStages(next.queue))
+	d.configureBackoff(next.running)
 	if d.monitor != nil {
 		d.monitor.SetKeys(next.running.Monitor.APIKeys)
 	}
