@@ -168,9 +168,9 @@ func expand(ctx context.Context, r Resolver, host string) (final string, whole, 
 		case qerr == nil:
 			final = end(a)
 			if final != host && !a.Secure {
-				first = aliasSecure(ctx, r, host)
+				first, err = aliasSecure(ctx, r, host)
 			}
-			return final, a.Secure, first, nil
+			return final, a.Secure, first, err
 		case dns.Temporary(qerr):
 			temporary = qerr
 		}
@@ -195,7 +195,15 @@ func end(a *dns.Answer) string {
 	return name
 }
 
-func aliasSecure(ctx context.Context, r Resolver, host string) bool {
+// aliasSecure asks for the alias alone. When that cannot be answered, an attacker
+// may be keeping the records at the alias from being looked for.
+func aliasSecure(ctx context.Context, r Resolver, host string) (bool, error) {
 	a, err := r.Query(ctx, host, dns.TypeCNAME)
-	return err == nil && a.Err() == nil && a.Secure
+	if err == nil {
+		err = a.Err()
+	}
+	if err != nil && dns.Temporary(err) {
+		return false, fmt.Errorf("%w: %w", ErrBogus, err)
+	}
+	return err == nil && a.Secure, nil
 }

@@ -233,3 +233,13 @@ func TestVerify(t *testing.T) {
 		}
 	}
 }
+
+// TestAliasCannotBeAsked: whether the alias of a host was validated is not known
+// to be false as long as nobody answers.
+func TestAliasCannotBeAsked(t *testing.T) {
+	r, server := resolver(t, "mx.example.com. CNAME real.example.net.\nreal.example.net. A 192.0.2.1\n", false)
+	server.Fault("mx.example.com", "CNAME", dnstest.Fault{RCode: "SERVFAIL"})
+	if p, err := Lookup(t.Context(), r, "mx.example.com", 25, true); !errors.Is(err, ErrBogus) {
+		t.Errorf("%+v, %v", p, err)
+	}
+}

@@ -82,6 +82,10 @@ type Host struct {
 	Addr       netip.AddrPort
 	Preference uint16
 	Secure     bool // the MX set and the address were validated by DNSSEC
+	// SecureName is the part of Secure that DANE asks for: the MX set was, or the
+	// host is configured. A host that is an alias into a zone which is not signed
+	// may still have TLSA records at the alias (RFC 7672 §2.2.2).
+	SecureName bool
 }
 
 // String returns the host as it is named in logs and reports.

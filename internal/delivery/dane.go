@@ -25,7 +25,7 @@ func (c *Courier) lookUpTLSA(ctx context.Context, r *route) *Outcome {
 		r.tlsa = new(dane.Policy)
 		return nil
 	}
-	p, err := dane.Lookup(ctx, resolver, r.host.Name, r.host.Addr.Port(), r.host.Secure)
+	p, err := dane.Lookup(ctx, resolver, r.host.Name, r.host.Addr.Port(), r.host.SecureName)
 	if err != nil {
 		out := verdict(StageSTARTTLS, KindDANE, codeTLS, "the TLSA records of "+r.host.Name+" cannot be looked up", err)
 		out.Connection = r.describe()
@@ -52,6 +52,9 @@ func (r *route) mode() TLSMode {
 	case mode == TLSDANE:
 		return TLSOptional
 	case mode == TLSDANEFallbackRequireVerify:
+		// Also with records none of which can be used: encryption alone, which RFC
+		// 7672 §2.2 asks for then, would undo the policy that this mode stands in
+		// for (RFC 8461 §2).
 		return TLSRequireVerify
 	}
 	return TLSDANERequire

@@ -84,7 +84,7 @@ func TestDANE(t *testing.T) {
 				co.Start(context.Background())
 				t.Cleanup(co.Stop)
 				d := p.destination()
-				d.Hosts[0].Secure = !c.insecure
+				d.Hosts[0].SecureName = !c.insecure
 				tr := &delivery.Transport{TLS: delivery.TLS{Mode: mode, Authorities: []*x509.Certificate{ca.cert}}}
 				out := co.Deliver(t.Context(), attempt(t, tr), d)
 				info := out.Connection.TLS

@@ -124,7 +124,8 @@ func (d *Destination) add(hosts []dns.Host, port uint16) {
 			name = ""
 		}
 		d.Hosts = append(d.Hosts, Host{
-			Name: name, Addr: netip.AddrPortFrom(h.Addr, port), Preference: after + h.Preference, Secure: h.Secure,
+			Name: name, Addr: netip.AddrPortFrom(h.Addr, port), Preference: after + h.Preference,
+			Secure: h.Secure, SecureName: h.SecureName,
 		})
 	}
 }

@@ -19,6 +19,9 @@ type Host struct {
 	Addr       netip.Addr
 	Preference uint16
 	Secure     bool // the MX records and the address were validated
+	// SecureName says that what led to the name was validated, or that it was
+	// given: the address may still come from a zone that is not signed.
+	SecureName bool
 }
 
 // Search says which hosts Destinations shall find.
@@ -77,7 +80,7 @@ func (r *Resolver) Hosts(ctx context.Context, names []string, f Families, seed S
 	x := &exchanges{hosts: make([]exchange, len(names))}
 	each(len(names), func(i int) {
 		set, err := r.Addresses(ctx, names[i], f)
-		x.hosts[i] = exchange{MX{uint16(i), plain(names[i])}, set.Values, set.Secure, err}
+		x.hosts[i] = exchange{MX{uint16(i), plain(names[i])}, set.Values, set.Secure, true, err}
 	})
 	if out := order(x.hosts, seed); len(out) > 0 {
 		return out, nil
@@ -103,9 +106,10 @@ type exchanges struct {
 
 type exchange struct {
 	MX
-	addrs  []netip.Addr // ascending
-	secure bool
-	err    error // why there are no addresses
+	addrs      []netip.Addr // ascending
+	secure     bool         // the name and the addresses
+	secureName bool
+	err        error // why there are no addresses
 }
 
 type domainKey struct {
@@ -155,7 +159,7 @@ func (r *Resolver) resolve(ctx context.Context, domain string, f Families) (*exc
 	expires := make([]time.Time, len(hosts))
 	each(len(hosts), func(i int) {
 		set, err := r.Addresses(ctx, hosts[i].Host, f)
-		x.hosts[i] = exchange{hosts[i], set.Values[:min(len(set.Values), maxAddresses)], mx.Secure && set.Secure, err}
+		x.hosts[i] = exchange{hosts[i], set.Values[:min(len(set.Values), maxAddresses)], mx.Secure && set.Secure, mx.Secure, err}
 		expires[i] = set.Expires // zero after an error: not to be kept
 	})
 	for _, t := range expires {
@@ -212,7 +216,7 @@ func order(hosts []exchange, seed Seed) []Host {
 		for _, i := range rnd.Perm(n) {
 			e := hosts[i]
 			for _, a := range alternate(e.addrs, rnd) {
-				out = append(out, Host{e.Host, a, e.Preference, e.secure})
+				out = append(out, Host{e.Host, a, e.Preference, e.secure, e.secureName})
 			}
 		}
 		hosts = hosts[n:]
