@@ -36,8 +36,20 @@ func TestExamples(t *testing.T) {
 			if c.Constructor != nil {
 				testExample(t, library, c.Constructor)
 			}
+			for _, m := range slices.Concat(c.Methods, c.Statics) {
+				if !slices.Contains(shownElsewhere, c.Name+" "+m.Name) && c.Name != "FFI" && m.Name != "toFFIValue" {
+					testExample(t, library, m)
+				}
+			}
 		}
 	}
+}
+
+// shownElsewhere are methods without an example. Those of FFI are refused, and so
+// is what hands a value to it.
+var shownElsewhere = []string{
+	"LDAPResult next", // that of LDAP's search shows it
+	"Socket Resource", // no function of today returns such a resource
 }
 
 func testExample(t *testing.T, library *value.Library, b *value.Builtin) {

@@ -2,6 +2,8 @@ package stdlib_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -17,11 +19,22 @@ import (
 func newLibrary(t testing.TB) *value.Library {
 	t.Helper()
 	return stdlib.New(stdlib.Options{
-		System:   system.Options{Hostname: "mx.example.com", Log: func(int, string) {}},
-		Files:    file.Folder{Virtual: map[string][]byte{"a.txt": []byte("one\ntwo\n")}},
+		System: system.Options{Hostname: "mx.example.com", Log: func(int, string) {}},
+		Files: file.Folder{Virtual: map[string][]byte{
+			"a.txt": []byte("one\ntwo\n"), "cert.pem": testdata(t, "cert.pem"), "list.pem": testdata(t, "list.pem"),
+		}},
 		Resolver: zone{},
 		Engine:   engine.Options{Queue: nowhere{}, Quotas: nowhere{}, Servers: nowhere{}, Metrics: nowhere{}, Sender: nowhere{}},
 	})
+}
+
+func testdata(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // zone is a DNS of two names.

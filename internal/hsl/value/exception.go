@@ -109,21 +109,21 @@ func init() {
 		Func:    func(call *Call) (Value, error) { return NewException(call.Str(0), Place{}), nil },
 	}
 	c.Methods = []*Builtin{
-		faultMethod("message", StringType, "Returns the message.", func(f *Fault) Value { return String(f.Message) }),
-		faultMethod("toString", StringType, "Returns the message with its place, when that is known.", func(f *Fault) Value { return String(f.String()) }),
-		faultMethod("file", StringType|NoneType, "Returns the file where the engine raised it.", func(f *Fault) Value {
+		faultMethod("message", StringType, "Returns the message.", `try { throw Exception("no"); } catch ($e) { echo $e->message(); } // no`, func(f *Fault) Value { return String(f.Message) }),
+		faultMethod("toString", StringType, "Returns the message with its place, when that is known.", `echo Exception("no")->toString(); // no`, func(f *Fault) Value { return String(f.String()) }),
+		faultMethod("file", StringType|NoneType, "Returns the file where the engine raised it.", `try { array_range(0, 9, 0); } catch ($e) { echo $e->file(); } // example`, func(f *Fault) Value {
 			if f.Place.Line == 0 {
 				return None
 			}
 			return String(f.Place.File)
 		}),
-		faultMethod("line", NumberType|NoneType, "Returns the line, from 1.", func(f *Fault) Value { return optionalInt(f.Place.Line) }),
-		faultMethod("column", NumberType|NoneType, "Returns the column in bytes, from 1.", func(f *Fault) Value { return optionalInt(f.Place.Column) }),
+		faultMethod("line", NumberType|NoneType, "Returns the line, from 1.", `try { array_range(0, 9, 0); } catch ($e) { echo $e->line(); } // 1`, func(f *Fault) Value { return optionalInt(f.Place.Line) }),
+		faultMethod("column", NumberType|NoneType, "Returns the column in bytes, from 1.", `try { array_range(0, 9, 0); } catch ($e) { echo $e->column(); } // 7`, func(f *Fault) Value { return optionalInt(f.Place.Column) }),
 	}
 }
 
-func faultMethod(name string, returns Type, doc string, get func(*Fault) Value) *Builtin {
-	return &Builtin{Name: name, Returns: returns, Doc: doc, Func: func(c *Call) (Value, error) {
+func faultMethod(name string, returns Type, doc, example string, get func(*Fault) Value) *Builtin {
+	return &Builtin{Name: name, Returns: returns, Doc: doc, Example: example, Func: func(c *Call) (Value, error) {
 		return get(c.This.Native.(*Fault)), nil
 	}}
 }

@@ -40,6 +40,7 @@ func init() {
 		declare.Method("String(string data, [array options]) X509CRL or none", "Reads a list, or none if it is malformed.",
 			parseCRL, declare.Option("boolean pem = false", "The data is PEM instead of bytes (DER).")),
 	}
+	declare.Examples(c, crlExamples)
 }
 
 func revocationList(c *value.Call) *x509.RevocationList {

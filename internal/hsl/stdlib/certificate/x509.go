@@ -56,6 +56,7 @@ func init() {
 			parseString, declare.Option("boolean pem = false", "The data is PEM instead of bytes (DER)."),
 			declare.Option("boolean multiple = false", "The data may hold several; returns a list.")),
 	}
+	declare.Examples(c, x509Examples)
 }
 
 func certificateOf(c *value.Call) *x509.Certificate { return c.This.Native.(*x509.Certificate) }

@@ -34,6 +34,7 @@ func init() {
 		declare.Method("errno() number", "Returns why the last conversion failed: 0 (it did not), 84 (EILSEQ) for a malformed or missing character, 9 (EBADF) after close.", errno),
 		declare.Method("close()", "Ends the use of the converter.", shut),
 	}
+	declare.Examples(c, iconvExamples)
 }
 
 // The numbers of errors that scripts compare with.

@@ -28,6 +28,7 @@ func init() {
 		declare.Method("clear()", "Removes all keys.", clearAll),
 		declare.Method("entries() Iterator", "Returns what foreach goes through to see all keys and values as they are now.", iterate),
 	}
+	declare.Examples(c, mapExamples)
 }
 
 func newMap(c *value.Call) (value.Value, error) {

@@ -24,6 +24,7 @@ func init() {
 		declare.Method("clear()", "Removes all keys.", clearAll),
 		declare.Method("values() Iterator", "Returns what foreach goes through to see all keys as they are now.", iterate),
 	}
+	declare.Examples(c, setExamples)
 }
 
 func newSet(c *value.Call) (value.Value, error) {

@@ -44,9 +44,27 @@ func Function(signature, doc, example string, f Func, options ...value.Option) *
 	return b
 }
 
-// Method is Function for tables of methods, whose examples stand at the class.
+// Method is Function for tables of methods, whose examples Examples gives.
 func Method(signature, doc string, f Func, options ...value.Option) *value.Builtin {
 	return Function(signature, doc, "", f, options...)
+}
+
+// Examples gives the methods of a class their examples, by "->name", and its
+// static ones by "::name". A name that is none panics.
+func Examples(c *value.Class, examples map[string]string) {
+	all := map[string]*value.Builtin{}
+	for _, m := range c.Methods {
+		all["->"+m.Name] = m
+	}
+	for _, m := range c.Statics {
+		all["::"+m.Name] = m
+	}
+	for name, text := range examples {
+		if all[name] == nil {
+			panic("declare: class " + c.Name + " has no " + name)
+		}
+		all[name].Example = text
+	}
 }
 
 // Option returns one key of an options array, declared like a parameter:

@@ -65,6 +65,7 @@ func init() {
 		declare.Method("str2dn(string str) array or none", "Returns the parts of a name as a list of pairs of name and value, or none if it is malformed.", parseDN),
 		declare.Method("dn2str(array list) string", "Returns the name that a list of pairs of name and value makes.", formatDN),
 	}
+	declare.Examples(c, ldapExamples)
 }
 
 // connection is the state of an LDAP object. Scripts may share it.

@@ -66,6 +66,7 @@ func Class(s Store) *value.Class {
 		declare.Method("read(string filename) string or none", "Returns all of a file, or none if it cannot be read.",
 			func(call *value.Call) (value.Value, error) { return readAll(call, s, call.Str(0)) }),
 	}
+	declare.Examples(c, examples)
 	return c
 }
 

@@ -76,6 +76,7 @@ func init() {
 				return object(c.Thread, c.Args[0].Resource().(*Resource).Socket), nil
 			}),
 	}
+	declare.Examples(c, socketExamples)
 }
 
 // Classes returns Socket and TLSSocket. The identities may be nil.

@@ -50,6 +50,7 @@ func tlsClass(k Identities) *value.Class {
 			return value.FromObject(c.This.Native.(*tlsSocket).socket), nil
 		}),
 	}
+	declare.Examples(c, tlsExamples)
 	return c
 }
 
