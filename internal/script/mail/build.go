@@ -102,6 +102,7 @@ func (k *Kit) mimeClass() *value.Class {
 		queueMethod("Queues the finished message for one recipient, at once.", onFinished(queueBuilt)),
 		sendMethod(onFinished(func(c *value.Call, k *Kit, m *build.Message) (value.Value, error) { return k.send(c, m) })),
 	}
+	declare.Examples(c, mimeExamples)
 	return c
 }
 

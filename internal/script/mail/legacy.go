@@ -44,7 +44,8 @@ func (k *Kit) mailFunction() *value.Builtin {
 		declare.Option("array headers", "Further fields, as name and value."),
 	}, queueOptions...)
 	b := declare.Function("mail(string or array sender, string or array recipient, string subject, string body, string transportid, [array options]) string",
-		"Queues a text for one recipient and returns the id of the message.", "", k.mailText, options...)
+		"Queues a text for one recipient and returns the id of the message.",
+		`$id = mail("ann@example.com", "joe@example.net", "Hi", "Hello", "out"); echo length($id); // 36`, k.mailText, options...)
 	b.Deprecated = "Use MIME and its queue."
 	return b
 }

@@ -179,6 +179,9 @@ func (k *Kit) mailMessageClass() *value.Class {
 			}),
 		declare.Method("File(File file) MailMessage or none", "Returns the message that a file holds, or none if it cannot be read.", k.fromFile),
 	}
+	declare.Examples(c, partExamples)
+	declare.Examples(c, messageExamples)
+	declare.Examples(c, mailMessageExamples)
 	return c
 }
 
@@ -190,6 +193,8 @@ func eodClass() *value.Class {
 	c := &value.Class{Name: "EODMailMessage", Doc: "The message that has just been received, with all methods of MailMessage and MIMEPart."}
 	c.Methods = append(messageMethods(), queueMethod("Queues a copy of the message as it is now for one recipient, once the script accepts.", onMessage(queueCopy)))
 	c.Methods = append(c.Methods, partMethods()...)
+	declare.Examples(c, partExamples)
+	declare.Examples(c, messageExamples)
 	return c
 }
 

@@ -50,7 +50,10 @@ func onPart(f func(*value.Call, *part) (value.Value, error)) declare.Func {
 var partClass = &value.Class{Name: "MIMEPart", Doc: "A part of a message. What the getters tell is the original, whatever was edited."}
 
 // The methods make objects of the class, so they cannot stand in its declaration.
-func init() { partClass.Methods = partMethods() }
+func init() {
+	partClass.Methods = partMethods()
+	declare.Examples(partClass, partExamples)
+}
 
 // partMethods are those of parts.
 func partMethods() []*value.Builtin { return append(getters(), append(setters(), inserters()...)...) }
