@@ -13,6 +13,7 @@
 //	disk     the room that queued mail takes
 //	backlog  a million queued entries: memory, listing, deleting, restarting
 //	dkim     signatures, made and checked
+//	script   scripts at the end of data: headers, regular expressions, signatures
 //	hsl      ten programs in the script language, PHP and Lua
 //	acme     certificates for two thousand names, obtained and renewed
 package main
@@ -52,6 +53,7 @@ var parts = []part{
 	{"disk", (*bench).disk, false},
 	{"backlog", (*bench).backlog, false},
 	{"dkim", (*bench).dkim, false},
+	{"script", (*bench).hook, true},
 	{"hsl", (*bench).hsl, false},
 	{"acme", (*bench).acme, false},
 }
@@ -72,7 +74,7 @@ func run() error {
 	flag.DurationVar(&b.lasting, "lasting", 4*time.Second, "load of one measurement")
 	flag.IntVar(&b.size, "size", 10_000, "bytes of a message")
 	flag.IntVar(&b.entries, "entries", 1_000_000, "entries of the backlog")
-	flag.StringVar(&only, "part", "all", "intake, relay, disk, backlog, dkim, hsl, acme or all")
+	flag.StringVar(&only, "part", "all", "intake, relay, disk, backlog, dkim, script, hsl, acme or all")
 	flag.StringVar(&page, "page", "docs/benchmarks.md", "the page that takes the figures; empty: print only")
 	flag.Parse()
 

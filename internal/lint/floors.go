@@ -20,7 +20,7 @@ var floors = []floor{
 	{"daemon", []string{"internal/daemon"}},
 	{"script", []string{"internal/script", "internal/telemetry"}},
 	{"server", []string{"internal/server", "internal/control", "internal/cluster", "internal/sink", "internal/source"}},
-	{"session", []string{"internal/session", "internal/queue", "internal/backoff", "internal/api", "internal/web"}},
+	{"session", []string{"internal/session", "internal/autosign", "internal/queue", "internal/backoff", "internal/api", "internal/web"}},
 	{"delivery", []string{"internal/delivery", "internal/spool", "internal/track"}},
 	{"standard", []string{
 		"internal/envelope", "internal/dlp", "internal/spf", "internal/bimi", "internal/dkim", "internal/dmarc", "internal/arc",

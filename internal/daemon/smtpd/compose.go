@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 
+	"github.com/posthaste-mta/posthaste/internal/autosign"
 	"github.com/posthaste-mta/posthaste/internal/delivery"
 	"github.com/posthaste-mta/posthaste/internal/dns"
 	"github.com/posthaste-mta/posthaste/internal/pki"
@@ -31,7 +32,8 @@ type snapshot struct {
 	plugins      func()              // puts the running settings of plug-ins in force
 	authorities  []*x509.Certificate // of pki.public
 	scripts      *script.Engine
-	pools        *scriptPools // nil: scripts are not going to run
+	signing      autosign.Options // of dkim[]
+	pools        *scriptPools     // nil: scripts are not going to run
 	queue        *queue.Settings
 	poolPolicy   delivery.PoolPolicy
 	servers      map[string]*serverSettings
@@ -56,6 +58,9 @@ func compose(startup *Startup, r *Running, keys []pki.Key, host *scriptHost) (*s
 	}
 	named := resources{running: r, certificates: s.certificates, transports: s.queue.Transports}
 	if s.scripts, err = s.engine(startup, host, named); err != nil {
+		return nil, err
+	}
+	if err := s.composeSigning(host); err != nil {
 		return nil, err
 	}
 	if hooks := s.scripts.Queue(named, host.load); hooks != nil {

@@ -168,9 +168,13 @@ func (v *Server) hooks() (map[session.Phase]string, map[string]string) {
 func (c *snapshot) sessionHooks(v *Server) (session.Hooks, error) {
 	named, byDomain := v.hooks()
 	pool, metrics := c.pools.server(v.ID)
-	return c.scripts.Session(script.Server{ID: v.ID, Hooks: named, RecipientDomains: byDomain,
+	h, err := c.scripts.Session(script.Server{ID: v.ID, Hooks: named, RecipientDomains: byDomain,
 		Pool: pool, Time: v.Phases.timeLimits(), Metrics: metrics, FlatMail: !v.Phases.Data.Multipart,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return c.signed(h), nil
 }
 
 // sourceAddress returns the address to connect from of that id.

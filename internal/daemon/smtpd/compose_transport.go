@@ -1,7 +1,6 @@
 package smtpd
 
 import (
-	"crypto"
 	"fmt"
 	"maps"
 	"strings"
@@ -161,18 +160,7 @@ func reports(d DSN) (out queue.DSN, err error) {
 
 // reportSigner returns what signs reports.
 func (c *snapshot) reportSigner(d DSNSign) (*dkim.Signer, error) {
-	var key crypto.Signer
-	if id, ok := strings.CutPrefix(d.Key, pkiKey); ok {
-		if key = (keyring{c.certificates}).PrivateKey(id); key == nil {
-			return nil, fmt.Errorf("dsn.dkim: %q is not a private key for signatures", id)
-		}
-	} else {
-		var err error
-		if key, err = dkim.ParsePrivateKey([]byte(d.Key)); err != nil {
-			return nil, fmt.Errorf("dsn.dkim: %w", err)
-		}
-	}
-	s, err := dkim.NewSigner(key, dkim.Options{Selector: d.Selector, Domain: d.Domain})
+	s, err := c.signer(d.Key, dkim.Options{Selector: d.Selector, Domain: d.Domain})
 	if err != nil {
 		return nil, fmt.Errorf("dsn.dkim: %w", err)
 	}
