@@ -26,7 +26,7 @@ var floors = []floor{
 		"internal/envelope", "internal/dlp", "internal/spf", "internal/bimi", "internal/dkim", "internal/dmarc", "internal/arc",
 		"internal/authres", "internal/plugin", "internal/milter", "internal/mtasts", "internal/dane", "internal/tlsrpt", "internal/sasl", "internal/proxyproto", "internal/pki",
 	}},
-	{"wire", []string{"internal/smtp", "internal/message", "internal/dns", "internal/policy", "internal/stage"}},
+	{"wire", []string{"internal/smtp", "internal/message", "internal/bounce", "internal/dns", "internal/policy", "internal/stage"}},
 	{"cellar", []string{"internal/address", "internal/vfs", "internal/rate", "internal/metric", "internal/config"}},
 }
 

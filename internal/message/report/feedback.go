@@ -19,7 +19,7 @@ func ParseFeedback(m *mime.Message) (f *Feedback, ok bool) {
 	if p == nil {
 		return nil, false
 	}
-	f = &Feedback{Original: originalOf(m)}
+	f = &Feedback{Original: OriginalOf(m)}
 	for _, block := range blocks(p) { // an empty line too many does not end it
 		f.Report = append(f.Report, block...)
 	}

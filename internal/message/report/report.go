@@ -135,7 +135,8 @@ type Original struct {
 	header  *mime.Part // of type text/rfc822-headers or message/global-headers
 }
 
-func originalOf(m *mime.Message) Original {
+// OriginalOf finds the message that another one, of whatever kind, brings along.
+func OriginalOf(m *mime.Message) Original {
 	return Original{
 		message: find(m, "message/rfc822", "message/global"),
 		header:  find(m, "text/rfc822-headers", "message/global-headers", "message/rfc822-headers"),

@@ -23,7 +23,7 @@ func ParseStatus(m *mime.Message) (s *Status, ok bool) {
 	if len(all) == 0 {
 		return nil, false
 	}
-	s = &Status{Message: all[0], Recipients: all[1:], Original: originalOf(m)}
+	s = &Status{Message: all[0], Recipients: all[1:], Original: OriginalOf(m)}
 	if all[0].has(perRecipient...) {
 		s.split()
 	}
