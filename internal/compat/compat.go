@@ -92,6 +92,7 @@ var chapters = []struct {
 	}},
 	{"Monitoring", []string{"metrics", "monitor"}},
 	{"Scripts", []string{"hsl-keywords", "hsl-variables", "hsl-phases", "hsl-functions", "hsl-classes", "hsl-modules"}},
+	{"Certificates and TLS", []string{"certificates"}},
 	{"Regression list", []string{"regressions"}},
 }
 
