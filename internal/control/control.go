@@ -44,6 +44,7 @@ type Parts struct {
 	Log      Log
 	Scripts  Scripts
 	Plugins  Plugins
+	Proxies  Proxies
 
 	Certificates Certificates
 	Livestage    Livestage

@@ -31,6 +31,7 @@ type services struct {
 	suspend  *suspendService
 	delivery *deliveryService
 	plugin   *pluginService
+	proxy    *proxyService
 	hsl      *hslService
 
 	certificates *certificateService
@@ -57,6 +58,9 @@ func newServices(p *Parts) *services {
 	}
 	if p.Plugins != nil {
 		s.plugin = &pluginService{p.Plugins}
+	}
+	if p.Proxies != nil {
+		s.proxy = &proxyService{p.Proxies}
 	}
 	if p.Livestage != nil {
 		s.live = &livestageService{p.Livestage}
@@ -90,6 +94,9 @@ func (s *services) mux(a *audit) *http.ServeMux {
 	}
 	if s.certificates != nil {
 		mux.Handle(pb.NewCertificateServiceHandler(s.certificates, options...))
+	}
+	if s.proxy != nil {
+		mux.Handle(pb.NewProxyServiceHandler(s.proxy, options...))
 	}
 	if s.plugin != nil {
 		mux.Handle(pb.NewPluginServiceHandler(s.plugin, options...))

@@ -16,7 +16,7 @@ import (
 
 // Parts are all parts, with q as the queue.
 func Parts(q *Queue) control.Parts {
-	return control.Parts{Queue: q, Policies: NewPolicies(), Files: &Files{}, Config: &Config{}, Resolver: Resolver{}, Process: Process{}, Log: &Log{level: "info"}, Plugins: Plugins{}}
+	return control.Parts{Queue: q, Policies: NewPolicies(), Files: &Files{}, Config: &Config{}, Resolver: Resolver{}, Process: Process{}, Log: &Log{level: "info"}, Plugins: Plugins{}, Proxies: Proxies{}}
 }
 
 // Config loads as long as Err is nil.

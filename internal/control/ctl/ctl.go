@@ -57,7 +57,7 @@ func New(o Options) *cobra.Command {
 	s.flags(root)
 	root.AddCommand(
 		queueCommand(s), configCommand(s), bounceCommand(s), hslCommand(s), resolverCommand(s),
-		processCommand(s), processStatsCommand(s, "process-stats"), pluginCommand(s), logCommand(s), versionCommand(o.Version),
+		processCommand(s), processStatsCommand(s, "process-stats"), pluginCommand(s), proxyCommand(s), logCommand(s), versionCommand(o.Version),
 		certificateCommand(s), certificateStatusCommand(s, "lets_encrypt_status", true), certificateRetryCommand(s, "lets_encrypt_retry"),
 	)
 	finish(root, o.Code)

@@ -176,6 +176,7 @@ func TestGolden(t *testing.T) {
 			"log level", "log level DEBUG", "log level nonsense", "log level --json",
 			"plugin list", "plugin list --json", "plugin command echo a b", "plugin command echo --json x", "plugin command echo --json-request x",
 			"plugin command other", "plugin command",
+			"proxy list", "proxy list --json", "proxy list --json-request",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,7 @@ func (d *Daemon) parts() control.Parts {
 	return control.Parts{
 		Queue: d.queue, Policies: d.queue, Files: smallFiles{d}, Config: configuration{d}, Resolver: resolver{d.courier, d.resolver},
 		Process: process{&d.registry}, Log: logging{d.log}, Scripts: sharedByScripts{d.scripts.process}, Plugins: commands{d.scripts.plugins},
-		Certificates: d.certs.keeper, Livestage: livestage{d},
+		Proxies: d.courier, Certificates: d.certs.keeper, Livestage: livestage{d},
 	}
 }
 
