@@ -33,6 +33,8 @@ type sinkRun struct {
 	size      string
 	rules     []string // lines of rules
 	ruleFile  string
+	limits    []string    // lines of limits
+	providers []string    // profiles and their domains
 	faults    [5][]string // short forms by action
 	acked     string
 	discard   bool
@@ -64,7 +66,18 @@ The phases are connect, helo, starttls, auth, mail, rcpt, data, body, eod, rset,
 noop, vrfy and quit; drop, reset and stall can wait until the reply is out, as
 after-eod. Unless --plain-addresses is given, recipients can ask for faults
 themselves: 451@, 550-5.1.1@, drop@, delay-5s@, and with a later phase in front
-eod-452@, body-stall@; "+anything" may follow.`
+eod-452@, body-stall@; "+anything" may follow.
+
+A limit is what is put up with from one source address, for recipients of a
+domain: PATTERN KIND ARGUMENTS [: REPLY].
+
+  big.example  messages 20/10s : 421 4.7.0 slow down     recipients in 10 seconds
+  big.example  connections 5/10s : 421 4.7.0 slow down   connections that have one
+  big.example  block 60/1m 10m : 550 5.7.1 blocked       then refused for 10 minutes
+  big.example  greylist 1m : 451 4.7.1 greylisted        until a minute has passed
+  big.example  tarpit 20/10s 2s                          those above wait 2 seconds
+
+--provider google=big.example has the limits and replies that a profile names.`
 
 func newSinkCommand() *cobra.Command {
 	r := &sinkRun{}
@@ -118,6 +131,8 @@ func (r *sinkRun) faultFlags(c *cobra.Command) {
 	f.StringArrayVar(&r.faults[sink.ActionStall], "stall", nil, "fall silent")
 	f.StringArrayVar(&r.rules, "rule", nil, "`rule` by address; repeatable")
 	f.StringVar(&r.ruleFile, "rules", "", "`file` with a rule per line")
+	f.StringArrayVar(&r.limits, "limit", nil, "`limit` by source address and domain; repeatable")
+	f.StringArrayVar(&r.providers, "provider", nil, "`PROFILE=DOMAIN,…`: behave for these domains as one of "+strings.Join(sink.Providers(), ", ")+"; repeatable")
 	f.BoolVar(&r.options.PlainAddresses, "plain-addresses", false, "do not read faults out of recipients such as 451@")
 	f.Uint64Var(&r.options.Seed, "seed", 0, "`number` that decides which trials a percentage hits")
 	for _, name := range []string{"reply", "delay", "drop", "reset", "stall"} {
@@ -185,7 +200,28 @@ func (r *sinkRun) prepare(log io.Writer) error {
 	if r.verbose {
 		o.OnMessage = func(m *sink.Message) { fmt.Fprintln(log, describeMessage(m)) }
 	}
+	if err := r.prepareLimits(); err != nil {
+		return err
+	}
 	return r.prepareRules()
+}
+
+func (r *sinkRun) prepareLimits() error {
+	for _, text := range r.limits {
+		l, err := sink.ParseLimit(text)
+		if err != nil {
+			return err
+		}
+		r.options.Limits = append(r.options.Limits, l)
+	}
+	for _, text := range r.providers {
+		limits, err := sink.ParseProvider(text)
+		if err != nil {
+			return err
+		}
+		r.options.Limits = append(r.options.Limits, limits...)
+	}
+	return nil
 }
 
 func (r *sinkRun) prepareTLS() error {

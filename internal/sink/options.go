@@ -34,9 +34,10 @@ type Options struct {
 	MaxRecipients  int           // of one message, others get 452; 0: no limit
 	IdleTimeout    time.Duration // without a byte from the peer; 5 minutes if zero
 
-	Rules          []Rule // faults
-	PlainAddresses bool   // does not read faults out of local parts such as 451@
-	Seed           uint64 // of the dice for rules with percentages
+	Rules          []Rule  // faults
+	Limits         []Limit // what is put up with from one source address
+	PlainAddresses bool    // does not read faults out of local parts such as 451@
+	Seed           uint64  // of the dice for rules with percentages
 
 	Store   string           // Maildir to keep messages in; none if empty
 	Ledger  *sequence.Ledger // notes the marks of arriving messages; may be nil

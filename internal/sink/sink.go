@@ -42,14 +42,15 @@ type Sink struct {
 	// Metrics are the live counters.
 	Metrics Metrics
 
-	options Options
-	rules   *ruleset
-	store   *maildir // nil: messages are discarded
-	domains domainCounts
-	started atomic.Pointer[time.Time]
-	serial  atomic.Uint64
-	wg      sync.WaitGroup
-	cancel  context.CancelFunc
+	options  Options
+	rules    *ruleset
+	patience *patience
+	store    *maildir // nil: messages are discarded
+	domains  domainCounts
+	started  atomic.Pointer[time.Time]
+	serial   atomic.Uint64
+	wg       sync.WaitGroup
+	cancel   context.CancelFunc
 
 	mu        sync.Mutex
 	listeners []net.Listener
@@ -63,7 +64,7 @@ func New(o Options) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{options: o, rules: newRuleset(o.Rules, o.Seed), conns: make(map[net.Conn]struct{}), cancel: func() {}}
+	s := &Sink{options: o, rules: newRuleset(o.Rules, o.Seed), patience: newPatience(o.Limits, len(o.Rules)), conns: make(map[net.Conn]struct{}), cancel: func() {}}
 	if o.Store != "" {
 		if s.store, err = openMaildir(o.Store); err != nil {
 			return nil, err

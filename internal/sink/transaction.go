@@ -1,6 +1,8 @@
 package sink
 
 import (
+	"time"
+
 	"github.com/posthaste-mta/posthaste/internal/smtp"
 )
 
@@ -99,6 +101,9 @@ func (c *conn) decideRecipient(r recipient) error {
 	}
 	if r.asked != nil && r.asked.Phase == PhaseRcpt {
 		v.add(r.asked)
+	}
+	if len(c.sink.patience.limits) > 0 {
+		c.sink.patience.judge(&v, c.visit(r.folded), time.Now())
 	}
 	if err := c.enact(v); err != nil {
 		return err
