@@ -31,6 +31,7 @@ func init() {
 				"Returns whether that was done: a chain that somebody has closed already is not extended.",
 			sealChain, declare.Option("boolean id", "Whether the key is the name of one in the configuration or its text; without it both are tried.")),
 	}
+	declare.Examples(arcClass, arcExamples)
 }
 
 func validateChain(c *value.Call) (value.Value, error) {

@@ -39,6 +39,7 @@ func init() {
 		declare.Method("toString([array options]) string", "Returns the value of the field.", resultsText,
 			declare.Option("boolean multiline = true", "Each method has a line of its own.")),
 	}
+	declare.Examples(resultsClass, resultsExamples)
 }
 
 // results is the state of an AuthenticationResults.

@@ -48,7 +48,7 @@ func check(t *testing.T, m *extra.Modules, module string, cases []stdlibtest.Cas
 // comment is the output that an example says it has, at the end of a line.
 var comment = regexp.MustCompile(`(?m)[;}] // (.*)$`)
 
-// TestExamples runs the example of each function and constructor of each module,
+// TestExamples runs the example of each function, constructor and method of each module,
 // imported as scripts do, and compares what it prints with its comments.
 func TestExamples(t *testing.T) {
 	m := modules(t)
@@ -64,6 +64,12 @@ func TestExamples(t *testing.T) {
 			if c.Constructor != nil {
 				testExample(t, m, name, c.Name, c.Constructor)
 			}
+			if c.Constructor == nil && len(c.Statics) == 0 {
+				continue // scripts cannot import it
+			}
+			for _, method := range slices.Concat(c.Methods, c.Statics) {
+				testExample(t, m, name, c.Name, method)
+			}
 		}
 	}
 }
@@ -77,7 +83,11 @@ func testExample(t *testing.T, m *extra.Modules, module, name string, b *value.B
 	for _, m := range comment.FindAllStringSubmatch(b.Example, -1) {
 		want = append(want, m[1])
 	}
-	got, err := run(t, m, "import { "+name+` } from "extras://`+module+"\";\n"+b.Example)
+	library := base
+	if module == "arc" {
+		library = texts{}.library() // it looks for keys
+	}
+	got, err := runWith(t, library, m, "import { "+name+` } from "extras://`+module+"\";\n"+b.Example)
 	if err != nil || got != strings.Join(want, "\n") {
 		t.Errorf("%s: %s: %s\n got %s, %v", module, name, b.Example, got, err)
 	}

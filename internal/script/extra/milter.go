@@ -40,6 +40,7 @@ func init() {
 		declare.Method("getReply() array", "Returns what is to be said for setreply: an array of reason and reply_codes, an array of code and enhanced, as Reject and Defer take them.", milterReply),
 		declare.Method("getHeaderValue(string field) string or none", "Returns the value of a field that the filter has added or changed, or that the message has, or none.", milterHeader),
 	}
+	declare.Examples(milterClass, milterExamples)
 }
 
 // milterResult is the Native of a Milter.

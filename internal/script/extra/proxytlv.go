@@ -28,6 +28,7 @@ func init() {
 				"CRC32C, and for SSL an array of those of VERSION, CN, CIPHER, SIG_ALG and KEY_ALG that are there.", tlvValue),
 		declare.Method("types() array", "Returns the types that are there, known ones by their names and others by their numbers.", tlvTypes),
 	}
+	declare.Examples(proxyTLVClass, proxyTLVExamples)
 }
 
 // tlvNames are the types of the protocol, section 2.2.

@@ -17,3 +17,11 @@ echo $found ? $found->next() : "no answer"; // no answer`,
 	"::str2dn":        `echo LDAP::str2dn("cn=Joe,dc=example"); // [0=>[0=>"cn",1=>"Joe"],1=>[0=>"dc",1=>"example"]]`,
 	"::dn2str":        `echo LDAP::dn2str([["cn", "Joe"], ["dc", "example"]]); // cn=Joe,dc=example`,
 }
+
+// resultExamples are those of the methods of LDAPResult.
+var resultExamples = map[string]string{
+	"->next": `$found = LDAP("ldap://127.0.0.1:1")->search("dc=example,dc=com", ["filter" => "(mail=*)"]);
+if (!$found) echo "no answer"; // no answer
+while ($found and $entry = $found->next())
+	echo $entry["dn"] . " " . $entry["mail"][0];`,
+}

@@ -17,6 +17,7 @@ func init() {
 		declare.Method("next() array or boolean or none",
 			"Returns the next entry, an array of dn and, for each attribute, a list of its values; false at the end and none on an error.", next),
 	}
+	declare.Examples(resultClass, resultExamples)
 }
 
 // result is a search under way.
