@@ -39,7 +39,7 @@ type Recipient struct {
 
 // Bounds of what is looked at.
 const (
-	maxBody       = 256 << 10 // bytes of text for people
+	maxBody       = 64 << 10  // bytes of text for people
 	maxHeader     = 256 << 10 // bytes of the original's header
 	maxRecipients = 1000
 )
@@ -115,7 +115,7 @@ func readStatus(m *mime.Message, s *report.Status) *Report {
 		rcpt := recipientOf(fields)
 		if rcpt.Reply.Text == "" || rcpt.Reply.Text == rcpt.Reply.Status.String() {
 			said, _ := cut(text)
-			rcpt.Reply.Text = said
+			rcpt.Reply.Text = limited(said)
 		}
 		if rcpt.Reporter == "" {
 			rcpt.Reporter = reporter
@@ -148,7 +148,7 @@ func recipientOf(fields report.Fields) Recipient {
 	if r.Final == r.Address {
 		r.Final = ""
 	}
-	r.Reply.Text = strings.TrimSpace(text)
+	r.Reply.Text = limited(strings.TrimSpace(text))
 	if code, said := find(r.Reply.Text); said == (Status{}) {
 		r.Reply.Status = parsed
 	} else if r.Reply.Code = code; parsed.Subject != 0 && said.Subject == 0 {
@@ -172,6 +172,9 @@ func bare(text string) string {
 	text, _, _ = strings.Cut(strings.TrimSpace(text), " ")
 	return strings.Trim(text, "<>;,\"'")
 }
+
+// limited is as much of a text as is classified.
+func limited(text string) string { return text[:min(len(text), maxText)] }
 
 func first(values []string) string {
 	if len(values) == 0 {

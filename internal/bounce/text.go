@@ -75,10 +75,9 @@ func readText(m *mime.Message) (*Report, bool) {
 	if len(failed) == 0 { // then it may be one of these
 		failed = addresses(said, func(string) bool { return false })
 	}
-	for _, a := range failed {
-		if len(r.Recipients) < maxRecipients {
-			r.Recipients = append(r.Recipients, Recipient{Address: a, Action: "failed", Reply: Reply{Text: aboutOne(said, a, failed)}})
-		}
+	failed = failed[:min(len(failed), maxRecipients)]
+	for i, text := range sections(said, failed) {
+		r.Recipients = append(r.Recipients, Recipient{Address: failed[i], Action: "failed", Reply: Reply{Text: limited(clip(text))}})
 	}
 	if strings.Contains(subject, "delay") || strings.Contains(subject, "warning") {
 		r.Kind = Delay
@@ -197,22 +196,27 @@ func addresses(text string, skip func(string) bool, without ...string) (all []st
 	return all
 }
 
-// aboutOne is what a text says of one of the addresses in it: from the first place
-// that names it to the first that names another, or to the end. When that holds no
-// code but the text before does, the text before is meant as well.
-func aboutOne(text, one string, all []string) string {
-	begin := strings.Index(text, one)
-	if begin < 0 || len(all) == 1 {
-		return clip(text)
+// sections are what a text says of each of the addresses in it: from the first
+// place that names one to the first that names another, or to the end; all of it
+// for those that it does not name, and when there is only one.
+func sections(text string, all []string) []string {
+	parts, places := make([]string, len(all)), make([]int, len(all))
+	for i, a := range all {
+		places[i] = strings.Index(text, a)
 	}
-	after := begin + len(one)
-	end := len(text)
-	for _, other := range all {
-		if i := strings.Index(text[after:], other); other != one && i > 0 && after+i < end {
-			end = after + i
+	order := slices.Sorted(slices.Values(places))
+	for i, at := range places {
+		parts[i] = text
+		if at < 0 || len(all) == 1 {
+			continue
 		}
+		end := len(text)
+		if next, _ := slices.BinarySearch(order, at+1); next < len(order) {
+			end = order[next]
+		}
+		parts[i] = text[min(at+len(all[i]), end):end]
 	}
-	return clip(text[after:end])
+	return parts
 }
 
 // clip takes of a text what a server said: the field Diagnostic-Code if the text

@@ -17,6 +17,7 @@ func init() {
 		"bimi-helper":            bimiHelperLibrary,
 		"batv":                   batvLibrary,
 		"dsn":                    dsnLibrary,
+		"bounce":                 bounceLibrary,
 		"srs":                    srsLibrary,
 	})
 }
