@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -330,6 +331,26 @@ func TestSendEndsWithScript(t *testing.T) {
 }
 
 // TestLookups asks for recipients and logins.
+// TestLookupExamples runs the examples of the lookups against a server that
+// knows everybody.
+func TestLookupExamples(t *testing.T) {
+	peer := newFar(t, sink.Options{Auth: true})
+	l := newLab(t, nil)
+	for b := range l.library.Builtins() {
+		if !strings.HasPrefix(b.Name, "smtp_lookup_") {
+			continue
+		}
+		call, want, found := strings.Cut(b.Example, " // ")
+		if !found {
+			t.Errorf("%s has the example %q", b.Name, b.Example)
+		}
+		call = regexp.MustCompile(`"port" => \d+`).ReplaceAllString(call, `"port" => PORT`)
+		if got := l.run(t, peer, call, value.Limits{}); got != want {
+			t.Errorf("%s: %s, want %s", b.Example, got, want)
+		}
+	}
+}
+
 func TestLookups(t *testing.T) {
 	certificate, err := sink.SelfSigned("far.example")
 	if err != nil {

@@ -12,11 +12,11 @@ func (l *Client) Builtins() []*value.Builtin {
 		declare.Function("smtp_lookup_rcpt(string or array server, string or array sender, string or array recipient, [array options]) number or array",
 			"Asks an SMTP server whether it takes a recipient, and sends nothing. The server is the id of a transport or an array of options, by default the mail exchanges of the recipient's domain. "+
 				"Returns 1 if the recipient is accepted, 0 if it is refused, and -1 if that cannot be said now.",
-			"", l.lookupRecipient,
+			`echo smtp_lookup_rcpt(["host" => "127.0.0.1", "port" => 25], "ann@example.org", "joe@example.net"); // 1`, l.lookupRecipient,
 			declare.Option("boolean extended_result = false", "Return an array instead: error_code and error_message, the last reply; on_rcptto, whether it was that to RCPT; tls.")),
 		declare.Function("smtp_lookup_auth(string or array server, string username, string password) number",
 			"Asks an SMTP server whether it takes a user's password. Returns 1 if it does, 0 if it does not, and -1 if that cannot be said now.",
-			"", l.lookupLogin),
+			`echo smtp_lookup_auth(["host" => "127.0.0.1", "port" => 587], "joe", "secret"); // 1`, l.lookupLogin),
 	}
 }
 
