@@ -91,8 +91,9 @@ var builtin = sync.OnceValue(func() []*Rule {
 // maxText bounds how much of an answer is looked at, in bytes.
 const maxText = 4 << 10
 
-// Classify says what a reply means. It costs some 3 µs for an answer of 150 bytes
-// and allocates only for the explanation (BenchmarkClassify).
+// Classify says what a reply means. It costs 1 µs when an early rule fits, and 6 µs,
+// 12 on a busy machine, for an answer of 150 bytes that a late one does,
+// and allocates only for numbers and the explanation (BenchmarkClassify).
 func (c *Classifier) Classify(r Reply) Result {
 	if len(r.Text) > maxText {
 		r.Text = r.Text[:maxText]

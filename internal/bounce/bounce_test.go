@@ -199,8 +199,8 @@ func isASCII(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r > 0x7f }) < 0
 }
 
-// BenchmarkClassify: 6 µs and 72 B for a text of 150 bytes on a busy 2-core machine;
-// 2 µs with a code that an early rule knows.
+// BenchmarkClassify: 72 B and 6 µs for a text of 150 bytes on 2 shared cores, 12 µs when they are busy;
+// 1 µs when an early rule fits.
 func BenchmarkClassify(b *testing.B) {
 	for name, text := range map[string]string{
 		"late":  "550 5.1.1 The email account that you tried to reach is something rather odd that needs looking at. Please see https://support.example.com/mail/?p=No",
