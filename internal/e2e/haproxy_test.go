@@ -243,3 +243,25 @@ queues: { proxy: { holddown: 1 } }
 		t.Error("an attempt was counted")
 	}
 }
+
+// TestSwaksProxyHeader has swaks write PROXY headers of both versions for our
+// listener, which takes the client to be the one in the header.
+func TestSwaksProxyHeader(t *testing.T) {
+	t.Parallel()
+	swaks := testenv.Program(t, "swaks")
+	far := newFarEnd(t, sink.Options{})
+	m := newRelay(t, far.Addr())
+	m.startup(fmt.Sprintf("servers: [ { id: inbound, listeners: [ { address: 127.0.0.1, port: %d, proxyprotocol: [ 127.0.0.1 ] } ] } ]", portOf(m.smtp)))
+	m.start()
+	for i, version := range [][]string{
+		{"--proxy-version", "1", "--proxy-family", "TCP4"},
+		{"--proxy-version", "2", "--proxy-protocol", "STREAM", "--proxy-command", "PROXY", "--proxy-family", "AF_INET"},
+	} {
+		source := fmt.Sprintf("127.9.9.%d", i+1)
+		runCommand(t, exec.Command(swaks, append([]string{
+			"--server", m.smtp, "--from", "s@example.org", "--to", "r@example.net", "--helo", "client.example",
+			"--proxy-source", source, "--proxy-source-port", "54321", "--proxy-dest", "127.0.0.1", "--proxy-dest-port", "25",
+		}, version...)...)).expectCode(0)
+		expectContains(t, far.wait(t, i+1)[i].text, "["+source+"]")
+	}
+}
