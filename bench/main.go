@@ -16,6 +16,7 @@
 //	script   scripts at the end of data: headers, regular expressions, signatures
 //	hsl      ten programs in the script language, PHP and Lua
 //	acme     certificates for two thousand names, obtained and renewed
+//	backoff  a provider that has had enough, beside nine others
 package main
 
 import (
@@ -56,6 +57,7 @@ var parts = []part{
 	{"script", (*bench).hook, true},
 	{"hsl", (*bench).hsl, false},
 	{"acme", (*bench).acme, false},
+	{"backoff", (*bench).backoff, false},
 }
 
 func main() {

@@ -28,9 +28,12 @@ type posthaste struct {
 	monitor string
 	eod     string            // the script at the end of data; empty: queueAll
 	keys    map[string]string // private keys in PEM by id
-	mute    net.Listener      // keeps mail in the queue, see start
-	command *exec.Cmd
-	log     *os.File
+	// policies is smtpd-policy.yaml; empty: it says nothing.
+	policies string
+	retry    int          // seconds until the next attempt; 0: an hour
+	mute     net.Listener // keeps mail in the queue, see start
+	command  *exec.Cmd
+	log      *os.File
 }
 
 func (p *posthaste) name() string { return "Posthaste" }
@@ -111,7 +114,7 @@ monitor: { listener: { address: 127.0.0.1, port: ` + monitor + ` } }
 servers: [{ id: inbound, transport: out, phases: { eod: { hook: queue } } }]
 transportgroups:
   - id: default
-    retry: { count: 30, intervals: [{ interval: 3600 }] }
+    retry: { count: 30, intervals: [{ interval: ` + strconv.Itoa(cmp.Or(p.retry, 3600)) + ` }] }
     transports: [{ id: out, connection: { server: ` + host + `, port: ` + port + ` } }]
 queues:
   concurrency: { total: ` + strconv.Itoa(connections) + ` }
@@ -127,6 +130,7 @@ scripting:
 		"smtpd-delivery.yaml": `version: "6.9"
 delivery: { default: { pooling: { enabled: true, timeout: 10, transactions: 1000 } } }
 `,
+		"smtpd-policy.yaml": cmp.Or(p.policies, "version: \"6.9\"\n"),
 	} {
 		if err := os.WriteFile(filepath.Join(p.dir, "etc", name), []byte(text), 0o640); err != nil {
 			return err
