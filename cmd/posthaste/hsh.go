@@ -93,7 +93,7 @@ func newHSHCommand() *cobra.Command {
 	flags.BoolVarP(&f.ffi, "ffi", "F", false, "allow foreign functions (this binary has none and refuses)")
 	flags.BoolVarP(&f.binary, "binary", "B", false, "print what is echoed as it is, without line breaks")
 	flags.BoolVarP(&f.syntax, "syntax", "s", false, "check the syntax of files and end; functions need not exist")
-	flags.StringVarP(&f.debugger, "debugger", "C", "", "debugger `socket` (this program has no debugger and refuses; 'ctl livestage' sets break points in the MTA)")
+	flags.StringVarP(&f.debugger, "debugger", "C", "", "stop at break points (__debug) and let the debugger that listens on this `socket` look and go on")
 	flags.BoolVarP(&f.privdrop, "privdrop", "P", false, "become the user of environment.privdrop in the startup configuration")
 	flags.StringVar(&f.memory, "memory", "1GiB", "most `memory` that a script may hold; 0 does not limit it")
 	flags.DurationVar(&f.time, "time", 0, "most `time` that a script may take, such as 30s; 0 does not limit it")
@@ -106,8 +106,6 @@ func runHSH(c *cobra.Command, f hshFlags, args []string) error {
 	switch {
 	case f.ffi:
 		return withCode(exitUsage, errors.New("foreign functions (-F) are not in this binary, which is static"))
-	case f.debugger != "":
-		return withCode(exitUsage, errors.New("hsh has no debugger (-C): break points are set in a live stage of the MTA, see posthaste ctl livestage"))
 	case f.syntax:
 		return checkSyntax(c, args)
 	case f.app == "-" && (len(args) == 0 || args[0] == "-"):
@@ -130,6 +128,14 @@ func runHSH(c *cobra.Command, f hshFlags, args []string) error {
 	o := shell.Options{
 		Library: f.library(files, c.ErrOrStderr()), Loader: files, Output: c.OutOrStdout(), Raw: f.binary,
 		Limits: value.Limits{Memory: int64(memory), Time: f.time},
+	}
+	if f.debugger != "" {
+		reached, done, err := debug(c.Context(), f.debugger)
+		if err != nil {
+			return fmt.Errorf("debugger (-C): %w", err)
+		}
+		defer done()
+		o.Debug = reached
 	}
 	if f.privdrop {
 		if err := f.dropPrivileges(); err != nil {

@@ -80,7 +80,7 @@ func TestHSH(t *testing.T) {
 		{args: "-A missing.yaml uses.hsl", code: 1, message: "missing.yaml"},
 		{args: "-R root root.hsl", stdout: "2\n"},
 		{args: "-F ok.hsl", code: 2, message: "foreign functions"},
-		{args: "-C /run/debug.sock ok.hsl", code: 2, message: "hsh has no debugger (-C)"},
+		{args: "-C none.sock ok.hsl", code: 1, message: "debugger (-C): dial unix none.sock"},
 		{args: "--memory 1MiB -", stdin: `$s = "x" * 2000000;`, code: 1, message: "script exceeded its memory limit of 1 MiB"},
 		{args: "-", stdin: `$s = "x" * 100000000000;`, code: 1, message: "script exceeded its memory limit of 1024 MiB"},
 		{args: "--time 20ms -", stdin: `forever {}`, code: 1, message: "script exceeded its time limit of 20ms"},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,7 @@ type frameServer struct {
 	services *services
 	audit    *audit
 	draining context.Context // ended when no further request is wanted
+	only     string          // the letters that are answered; "": all
 
 	busy atomic.Int32 // requests being answered
 	mu   sync.Mutex
@@ -68,7 +70,7 @@ func (s *frameServer) one(ctx context.Context, c *frameConn) error {
 		return err
 	}
 	command, known := frameCommands[letter[0]]
-	if !known {
+	if !known || s.only != "" && strings.IndexByte(s.only, letter[0]) < 0 {
 		// Whether a length follows is not known, so the connection ends.
 		err := fmt.Errorf("unknown command %q", letter[0])
 		return errors.Join(c.write('E', []byte(err.Error())), err)

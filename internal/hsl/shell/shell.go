@@ -37,6 +37,8 @@ type Options struct {
 	// Raw writes what is echoed as it is. Otherwise a line break follows each
 	// echo, and bytes that are no UTF-8 are replaced.
 	Raw bool
+	// Debug is called at break points; nil passes over them.
+	Debug func(context.Context, *value.Stop)
 }
 
 // argv is the variable that holds what a script was called with.
@@ -65,7 +67,7 @@ func Script(ctx context.Context, name, text string, arguments []string, o Option
 }
 
 func (o *Options) setup() value.Setup {
-	return value.Setup{Limits: o.Limits, Process: o.Process, Echo: o.echo}
+	return value.Setup{Limits: o.Limits, Process: o.Process, Echo: o.echo, Debug: o.Debug}
 }
 
 // echo writes at once: people look at it, and programs wait for it. What cannot
